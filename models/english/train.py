@@ -61,7 +61,7 @@ def train_mwt(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
     mwt_expander.main([
         *("--train_file", str(train), "--eval_file", str(dev), "--gold_file", str(dev)),
         *("--output_file", str(work / "mwt" / "dev.pred.conllu"), "--lang", "en", "--shorthand", "en_news"),
-        *("--num_epoch", "15", "--hidden_dim", "64", "--force_exact_pieces"),
+        *("--num_epoch", "6", "--hidden_dim", "64", "--force_exact_pieces"),
         *("--save_dir", str(work / "mwt"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ])
 
@@ -90,7 +90,7 @@ def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> N
     train, dev = _conllu(data, work / "lemma", "train"), _conllu(data, work / "lemma", "dev")
     lemmatizer.main([
         *("--train_file", str(train), "--eval_file", str(dev), "--output_file", str(work / "lemma" / "dev.conllu")),
-        *("--shorthand", "en_news", "--num_epoch", "15", "--decay_epoch", "8", "--hidden_dim", "100"),
+        *("--shorthand", "en_news", "--num_epoch", "3", "--sample_train", "0.15", "--hidden_dim", "100"),
         *("--save_dir", str(work / "lemma"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ])
 
@@ -128,10 +128,10 @@ def train_ner(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
     ner_tagger.main([
         *("--train_file", str(folder / "train.json"), "--eval_file", str(folder / "dev.json"), "--shorthand", "en_news"),
         *("--wordvec_pretrain_file", str(_pretrain(work)), "--no_emb_finetune", "--word_emb_dim", "100"),
-        *("--hidden_dim", "200", "--char_hidden_dim", "64", "--char_emb_dim", "32", "--word_dropout", "0.02"),
-        *("--optim", "adam", "--lr", "0.002", "--batch_size", "32", "--max_batch_words", "1200"),
-        *("--eval_interval", "200", "--patience", "2", "--lr_decay", "0.5", "--min_lr", "0.0001"),
-        *("--max_steps", "8000", "--max_steps_no_improve", "2500"),
+        *("--hidden_dim", "200", "--char_hidden_dim", "100", "--char_emb_dim", "50", "--word_dropout", "0.01"),
+        *("--optim", "sgd", "--lr", "0.1", "--batch_size", "16", "--max_batch_words", "800"),
+        *("--eval_interval", "400", "--patience", "2", "--lr_decay", "0.5", "--min_lr", "0.001"),
+        *("--max_steps", "14000", "--max_steps_no_improve", "4000"),
         *("--save_dir", str(folder), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
         *(["--finetune"] if resume else []),
     ])

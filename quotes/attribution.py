@@ -1,0 +1,90 @@
+"""Who said it: for each quotation the mention of its speaker, the cue that reports it, and the name behind the mention.
+
+Candidates (quotes.candidates) are ranked by a learned model (quotes.ranker); the best one's mention is given its name
+(quotes.names). Below a threshold that was chosen on the training articles, or where the mention means nobody by name, the
+speaker is unresolved, with the reason: a wrong name is the worst answer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from quotes.candidates import Candidate, Surroundings
+from quotes.document import Evidence, Quotation, QuotationKind, Speaker
+from quotes.names import Named, Names
+from quotes.parsing import Parse, Sentence
+from quotes.ranker import SpeakerRanker
+from quotes.speech import speech_features
+
+
+def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sentence]) -> Iterable[int]:
+    """The sentences whose syntax attribution needs: those that hold the edge of a quotation and words outside it, the one
+    before each, and the one after it in its paragraph."""
+    spans = sorted((s.start, s.end) for q in quotations for s in q.spans)
+    quoted = [any(a <= s.start and s.end <= b + 2 for a, b in spans) for s in sentences]
+    for number, sentence in enumerate(sentences):
+        if not any(a <= sentence.end and sentence.start <= b + 1 for a, b in spans):
+            continue
+        for near in (number - 1, number, number + 1):
+            if 0 <= near < len(sentences) and not quoted[near] and abs(sentences[near].paragraph - sentence.paragraph) <= 1:
+                yield near
+
+
+def attribute(text: str, quotations: Sequence[Quotation], parse: Parse, ranker: SpeakerRanker) -> tuple[Quotation, ...]:
+    """Give every quotation that is speech its speaker; what is not becomes `NOT_SPEECH`, with none."""
+    surroundings = Surroundings(text, quotations, parse)
+    names = Names(text, parse, quotations)
+    result: list[Quotation] = []
+    chosen: Candidate | None = None  # what was decided for the last quotation that is speech
+    before: Quotation | None = None
+    named: Named | None = None
+    for quotation in quotations:
+        ranking = ranker.rank(surroundings.candidates(quotation, chosen, before))
+        spoken = not result or result[-1].kind is not QuotationKind.NOT_SPEECH
+        if ranker.speech(speech_features(text, quotation, parse, ranking.ranked, spoken)) < ranker.speech_threshold:
+            result.append(replace(quotation, kind=QuotationKind.NOT_SPEECH))
+            continue
+        if not ranking.ranked:
+            speaker = _unresolved("nothing near the words can be their speaker", None)
+        elif ranking.confidence < ranker.speaker_threshold:
+            best = ranking.ranked[0][1]
+            speaker = _unresolved(f"“{best.mention.of(text)}” is the likeliest speaker, but not likely enough", best)
+        else:
+            candidate = ranking.ranked[0][1]
+            if candidate.rule != "same_speaker" or named is None:
+                named = names.resolve(candidate.mention, candidate.head, candidate.definite, named)
+            speaker = _speaker(text, candidate, named, ranking.confidence)
+            chosen, before = candidate, quotation
+        result.append(replace(quotation, speaker=speaker))
+    return tuple(result)
+
+
+def _speaker(text: str, candidate: Candidate, named: Named, confidence: float) -> Speaker:
+    if named.name is None:
+        return _unresolved(named.how, candidate)
+    mention = candidate.mention.of(text)
+    cue = candidate.cue.of(text) if candidate.cue else ""
+    explanation = _EXPLANATIONS[candidate.rule].format(mention=mention, cue=cue)
+    if named.how:
+        explanation += f"; {named.how}"
+    evidence = Evidence(candidate.mention, candidate.cue, candidate.rule, explanation)
+    return Speaker(named.name, named.kind, round(confidence * named.confidence, 3), evidence)
+
+
+def _unresolved(reason: str, candidate: Candidate | None) -> Speaker:
+    mention, cue = (candidate.mention, candidate.cue) if candidate else (None, None)
+    return Speaker(None, None, 0.0, Evidence(mention, cue, "unresolved", f"unresolved: {reason}"), unresolved=reason)
+
+
+_EXPLANATIONS = {
+    "verb": "“{mention}” is the subject of “{cue}”, which reports the words",
+    "according_to": "the words are given “{cue}” “{mention}”",
+    "noun": "the words are of the “{cue}” of “{mention}”",
+    "document": "the words stand in “{mention}”",
+    "near": "“{mention}” is named beside the words",
+    "introduced": "the sentence before introduces “{mention}” with “{cue}”",
+    "introduced_near": "the sentence before names “{mention}”",
+    "followed": "the sentence after names “{mention}” with “{cue}”",
+    "followed_near": "the sentence after names “{mention}”",
+    "signature": "“{mention}” signs the words after a dash",
+    "same_speaker": "goes on from the quotation before it, by “{mention}”",
+}

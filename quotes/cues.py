@@ -1,0 +1,72 @@
+"""Words that report speech.
+
+The verbs were gathered by the project from the classes of communication verbs in Levin (English Verb Classes and
+Alternations, 1993, sections 33 and 37) and from reading which lemmas stand between a source and its quotation in the
+training part of PolNeAR (Newell, Margolin and Ruths, LREC 2018). All are lemmas in lower case.
+"""
+
+# Verbs whose subject is nearly always the speaker of a quotation beside them.
+SAYING = frozenset(
+    """say tell add ask write tweet state note reply respond answer explain argue announce declare claim insist recall
+    continue warn comment remark observe conclude acknowledge admit concede stress emphasize emphasise reiterate joke quip
+    assert maintain contend suggest predict promise vow pledge urge complain lament shout yell exclaim cry whisper mutter
+    murmur retort counter interject begin caution boast brag muse opine protest reason recount reveal confess testify
+    post email message text recite chant scream sigh laugh declare allege affirm confirm deny estimate wonder inquire
+    query demand proclaim repeat report relate remember think believe blog retweet echo advise agree clarify elaborate
+    summarize summarise plead propose recommend relay object sum chide chuckle deadpan enthuse fume gush grumble intone
+    jest moan mock offer opine pronounce quote rejoin reflect snap sneer swear tease thunder volunteer wail""".split()
+)
+
+# Verbs that report words inside the reporter's sentence: X called it “absurd”, X accused Y of “lying”.
+CHARACTERISING = frozenset(
+    """call describe label brand dub denounce condemn criticize criticise blast slam decry deride dismiss praise hail
+    characterize characterise accuse blame charge attack rip ridicule reject defend cite invoke mock deem consider rate
+    paint portray brand rule find hold rail rant scold chastise lambaste rebuke castigate assail applaud laud salute
+    welcome thank congratulate compare liken refer speak talk discuss mention sound express voice convey raise question
+    doubt fear worry hope want feel see know pray expect believe think plan support oppose back favor favour advocate call
+    endorse champion push promote press seek request require order instruct direct invite encourage implore beg appeal
+    threaten promise guarantee assure remind inform notify teach lecture apologize apologise regret boast brag read show
+    contain include argue criticise issue release publish deliver give sign reference highlight underline underscore
+    outline detail stipulate provide specify decide declare determine demand deplore detest dispute downplay hint imply
+    indicate insinuate interpret issue judge justify make mean object outline perceive point propose put recognise
+    recognize record regard rebut recommend repudiate signal slate sing stand tout trumpet use utter vote wish""".split()
+)
+
+# Nouns that stand for words spoken or written; their owner speaks.
+NOUNS = frozenset(
+    """statement letter email e-mail tweet post message speech interview remark comment memo note testimony op-ed column
+    article essay book report release press-release blog editorial text transcript video ad advertisement advert slogan
+    motto phrase words warning claim promise pledge call appeal demand argument description question answer response reply
+    announcement declaration assertion allegation complaint criticism charge accusation apology vow headline caption sign
+    banner placard petition ruling opinion resolution decision order decree proposal plan law bill""".split()
+)
+
+# Things that speak through their text: “the resolution calls for …”
+DOCUMENTS = frozenset(
+    """resolution letter statement report memo document email e-mail law bill text treaty agreement article editorial
+    headline sign banner placard petition ruling opinion decision order decree proposal plan charter communique communiqué
+    declaration manifesto draft lawsuit complaint indictment affidavit subpoena filing transcript tweet post message note
+    caption ad advertisement advert book memoir poem song lyric verse study survey poll website page leaflet poster
+    billboard constitution act amendment clause motion brief summary paper chapter notice press-release""".split()
+)
+
+# “According to X”, “in the words of X”, “as X put it”.
+PREPOSITIONS = frozenset({"according"})
+
+# Nouns for people who speak for somebody, and for groups.
+GROUP_HEADS = frozenset(
+    """group groups officials people residents protesters activists critics supporters lawmakers leaders experts analysts
+    witnesses republicans democrats members voters aides advisers advisors sources authorities police campaigners workers
+    doctors agencies organisations organizations rebels forces troops families students teachers investigators prosecutors
+    lawyers scientists researchers conservatives liberals demonstrators villagers survivors delegates ministers senators
+    allies opponents rivals observers diplomats journalists reporters crowd panel team couple pair audience
+    charities unions parents mediators negotiators countries nations states governments""".split()
+)
+
+ORGANISATION_HEADS = frozenset(
+    """office government ministry department council committee commission agency party union company firm court parliament
+    congress senate house administration campaign army military police ministry embassy university institute bank board
+    newspaper magazine network channel station organisation organization association federation league society club team
+    secretariat cabinet bureau authority service corporation foundation center centre coalition alliance movement militia
+    kremlin palace presidency regime outlet paper site""".split()
+)

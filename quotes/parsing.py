@@ -1,0 +1,276 @@
+"""The only importer of Stanza: loads the English language models and annotates an article with them.
+
+Every sentence is tokenised and searched for names; tags, lemmas and syntax, the dear part, are made only for the sentences
+that are asked for. Stanza sees the article's paragraphs with their characters made plain (quotes.characters) and every
+quotation mark as `"`; nothing is inserted or removed inside a paragraph, so that each word's offsets are the article's own.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quotes import artefacts
+from quotes.artefacts import Artefact
+from quotes.characters import plain
+from quotes.document import Quotation, Span
+from quotes.errors import ArtefactAltered, ArtefactMissing
+from quotes.marks import paragraphs
+
+PACKAGE = "news"
+COMPONENTS = ("tokenize", "mwt", "pos", "lemma", "depparse", "ner")
+# Attention over word pairs makes the parser quadratic: what is no sentence (a list, a page of marks) is cut to this.
+MAX_SENTENCE_WORDS = 160
+# Abbreviations that never end a sentence when a capital or a number follows.
+_TITLES = re.compile(
+    r"(?:Mr|Mrs|Ms|Dr|Sen|Sens|Rep|Reps|Gov|Govs|Gen|Lt|Col|Sgt|Capt|Maj|Cmdr|Adm|Prof|Rev|Hon|St|Messrs|Nos?|vs?)\.$"
+)
+_ENTITY_TYPES = {
+    "PERSON": "PERSON",
+    "PER": "PERSON",
+    "ORG": "ORG",
+    "LOC": "LOC",
+    "GPE": "LOC",
+    "FAC": "LOC",
+    "NORP": "NORP",
+    "MISC": "MISC",
+    "EVENT": "MISC",
+    "LAW": "MISC",
+    "PRODUCT": "MISC",
+    "WORK_OF_ART": "MISC",
+}
+
+
+@dataclass(slots=True)
+class Word:
+    """A syntactic word with offsets into the article; tags and syntax are empty until its sentence is parsed."""
+
+    text: str
+    start: int
+    end: int
+    lemma: str = ""
+    upos: str = ""
+    xpos: str = ""
+    head: int = -1  # index of the governing word in the sentence, -1 for the root
+    relation: str = ""
+
+
+@dataclass(slots=True)
+class Sentence:
+    """A sentence: its words, where it stands, and whether it has been parsed."""
+
+    words: list[Word]
+    paragraph: int
+    parsed: bool = False
+
+    @property
+    def start(self) -> int:
+        """Offset of its first character in the article."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> int:
+        """Offset past its last character in the article."""
+        return self.words[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A named entity: PERSON, ORG, LOC, NORP (nationalities, religious and political groups) or MISC."""
+
+    span: Span
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """An annotated article."""
+
+    sentences: tuple[Sentence, ...]
+    entities: tuple[Entity, ...]
+
+
+class EnglishModels:
+    """The loaded language models. Not safe for two threads at once: torch runs on one thread, a process has one."""
+
+    def __init__(self, pipeline: Any, artefact: Artefact | None, package: str) -> None:
+        self._processors = pipeline.processors
+        self.artefact = artefact
+        self.package = package
+
+    @classmethod
+    def load(cls, folder: Path | None = None, package: str | None = None) -> "EnglishModels":
+        """Load the models shipped under models/english, or those of a Stanza resource directory.
+
+        Raises ArtefactMissing or ArtefactAltered; nothing is ever downloaded.
+        """
+        import stanza
+        import torch
+
+        torch.set_num_threads(1)
+        artefact = None
+        if folder is None:
+            artefact = artefacts.find("english")
+            folder = artefact.folder
+        elif not (folder / "resources.json").is_file():
+            raise ArtefactMissing(
+                f"there is no resources.json in {folder}, so it is no Stanza resource directory; download one with "
+                f"stanza.download('en', model_dir={str(folder)!r}), or unset QUOTES_ENGLISH_DIR"
+            )
+        package = package or PACKAGE
+        try:
+            pipeline = stanza.Pipeline(
+                "en",
+                dir=str(folder),
+                package=package,
+                processors=",".join(COMPONENTS),
+                download_method=None,
+                use_gpu=False,
+                verbose=False,
+            )
+        except FileNotFoundError as error:
+            raise ArtefactMissing(f"the English package '{package}' in {folder} lacks a file: {error}") from error
+        except Exception as error:  # Stanza raises many types, undocumented, for what is wrong with a resource directory
+            raise ArtefactAltered(f"the English package '{package}' in {folder} does not load: {error}") from error
+        missing = [c for c in COMPONENTS if c not in pipeline.processors]
+        if missing:
+            raise ArtefactMissing(f"the English package '{package}' in {folder} has no {', '.join(missing)}")
+        return cls(pipeline, artefact, package)
+
+    def annotate(
+        self, text: str, quotations: Sequence[Quotation], wanted: Callable[[Sequence[Sentence]], Iterable[int]]
+    ) -> Parse:
+        """Annotate `text`.
+
+        `wanted` is given the sentences and answers with the indices of those to parse. `quotations` tell which single
+        marks are quotation marks.
+        """
+        sentences = self._sentences(text, quotations)
+        entities = self._entities(text, sentences)
+        chosen = [sentences[i] for i in sorted(set(wanted(sentences)))]
+        self._parse(chosen)
+        return Parse(tuple(sentences), entities)
+
+    def _sentences(self, text: str, quotations: Sequence[Quotation]) -> list[Sentence]:
+        readable = _with_plain_marks(text, quotations)
+        blocks = list(paragraphs(text))
+        if not blocks:
+            return []
+        joined, shifts = [], []
+        position = 0
+        for block in blocks:
+            shifts.append((position, block.start))
+            # one paragraph, one line: a line break inside it is a blank to the tokeniser as to the reader
+            joined.append(re.sub(r"[\r\n\u2028\u2029\x85]", " ", block.of(readable)))
+            position += len(block) + 2
+        document = self._processors["tokenize"].process("\n\n".join(joined))
+        document = self._processors["mwt"].process(document)
+        sentences: list[Sentence] = []
+        block_number = 0
+        for sentence in document.sentences:
+            words = _words(sentence)
+            if not words:
+                continue
+            while block_number + 1 < len(shifts) and words[0].start >= shifts[block_number + 1][0]:
+                block_number += 1
+            shift = shifts[block_number][1] - shifts[block_number][0]
+            for word in words:
+                word.start += shift
+                word.end += shift
+            for piece in range(0, len(words), MAX_SENTENCE_WORDS):
+                sentences.append(Sentence(words[piece : piece + MAX_SENTENCE_WORDS], block_number))
+        return _rejoined(sentences)
+
+    def _entities(self, text: str, sentences: list[Sentence]) -> tuple[Entity, ...]:
+        if not sentences:
+            return ()
+        document = self._processors["ner"].process(_document(sentences))
+        found = []
+        for sentence, annotated in zip(sentences, document.sentences, strict=True):
+            for entity in annotated.ents:
+                kind = _ENTITY_TYPES.get(entity.type)
+                if kind:
+                    first, last = int(entity.tokens[0].id[0]) - 1, int(entity.tokens[-1].id[0]) - 1
+                    found.append(Entity(_trimmed(text, sentence.words[first : last + 1]), kind))
+        return tuple(found)
+
+    def _parse(self, sentences: list[Sentence]) -> None:
+        if not sentences:
+            return
+        document = _document(sentences)
+        for component in ("pos", "lemma", "depparse"):
+            document = self._processors[component].process(document)
+        for sentence, annotated in zip(sentences, document.sentences, strict=True):
+            for word, parsed in zip(sentence.words, annotated.words, strict=True):
+                word.lemma, word.upos, word.xpos = parsed.lemma or word.text, parsed.upos, parsed.xpos or ""
+                word.head, word.relation = int(parsed.head) - 1, parsed.deprel
+            sentence.parsed = True
+
+
+def _with_plain_marks(text: str, quotations: Sequence[Quotation]) -> str:
+    """`text` made plain, and the marks around every quotation, single ones too, made `"`; same length."""
+    characters = list(plain(text))
+    for quotation in quotations:
+        for span in quotation.spans:
+            for step, place in ((-1, span.start - 1), (1, span.end)):
+                while 0 <= place < len(characters) and characters[place] == " ":
+                    place += step
+                if 0 <= place < len(characters) and characters[place] in "'":
+                    characters[place] = '"'
+    return "".join(characters)
+
+
+def _words(sentence: Any) -> list[Word]:
+    """The words of a Stanza sentence. The parts of a multi-word token share its characters, in order where they fit."""
+    result = []
+    for token in sentence.tokens:
+        place, fits = token.start_char, "".join(w.text for w in token.words) == token.text
+        for word in token.words:
+            end = place + len(word.text) if fits else token.end_char
+            result.append(Word(word.text, place if fits else token.start_char, end))
+            place = end
+    return result
+
+
+def _document(sentences: list[Sentence]) -> Any:
+    """A Stanza document in which every word is a token of its own, so that a name is tagged without its clitic."""
+    from stanza.models.common.doc import Document
+
+    return Document([[{"id": (i,), "text": w.text} for i, w in enumerate(s.words, 1)] for s in sentences])
+
+
+def _trimmed(text: str, words: list[Word]) -> Span:
+    """The span of an entity's words, without marks and blanks at its ends."""
+    start, end = words[0].start, words[-1].end
+    while start < end and not (text[start].isalnum() or text[start] in "$€£#@"):
+        start += 1
+    while end > start and not (text[end - 1].isalnum() or text[end - 1] in ".)"):
+        end -= 1
+    return Span(start, end)
+
+
+def _rejoined(sentences: list[Sentence]) -> list[Sentence]:
+    """Join sentences cut where none ends: after a title, and between a quotation and its lower-case “said X”."""
+    result: list[Sentence] = []
+    for sentence in sentences:
+        before = result[-1] if result else None
+        if (
+            before is not None
+            and before.paragraph == sentence.paragraph
+            and len(before.words) + len(sentence.words) <= MAX_SENTENCE_WORDS
+            and _goes_on(before, sentence)
+        ):
+            before.words.extend(sentence.words)
+        else:
+            result.append(sentence)
+    return result
+
+
+def _goes_on(before: Sentence, after: Sentence) -> bool:
+    last, first = before.words[-1].text, after.words[0].text
+    if last == "." and len(before.words) > 1:
+        last = before.words[-2].text + last
+    if _TITLES.search(last) and (first[:1].isupper() or first[:1].isdigit()):
+        return True
+    return last == '"' and first[:1].islower()

@@ -25,7 +25,11 @@ def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sent
         if not any(a <= sentence.end and sentence.start <= b + 1 for a, b in spans):
             continue
         for near in (number - 1, number, number + 1):
-            if 0 <= near < len(sentences) and not quoted[near] and abs(sentences[near].paragraph - sentence.paragraph) <= 1:
+            if (
+                0 <= near < len(sentences)
+                and not quoted[near]
+                and abs(sentences[near].paragraph - sentence.paragraph) <= 1
+            ):
                 yield near
 
 

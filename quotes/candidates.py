@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from quotes.cues import CHARACTERISING, DOCUMENTS, NOUNS, SAYING
 from quotes.document import Quotation, QuotationKind, Span
-from quotes.names import is_pronoun
-from quotes.parsing import Parse, Sentence
+from quotes.parsing import Parse
+from quotes.people import is_pronoun
 from quotes.syntax import NOMINAL, Tree
 
 Features = dict[str, float]
@@ -114,7 +114,9 @@ class Surroundings:
     def _in_sentence(self, number: int, span: Span) -> Iterator[Candidate]:
         tree = self.tree(number)
         words = tree.words
-        quoted = [i for i, w in enumerate(words) if span.start <= w.start < span.end and any(c.isalnum() for c in w.text)]
+        quoted = [
+            i for i, w in enumerate(words) if span.start <= w.start < span.end and any(c.isalnum() for c in w.text)
+        ]
         if not quoted:
             return
         reporter = self.reporter(number)
@@ -174,9 +176,9 @@ class Surroundings:
         rule = candidate.rule
         group = _group(candidate.lemma)
         mark = (
-            "comma" if span.of(self.text)[-1:] in ",?!—–-" else "stop" if span.of(self.text)[-1:] in ".…" else "open"
-        ) if side == "after" else (
-            {":": "colon", ",": "comma"}.get(self.text[: span.start].rstrip("“\"'‘„« ")[-1:], "none")
+            ("comma" if span.of(self.text)[-1:] in ",?!—–-" else "stop" if span.of(self.text)[-1:] in ".…" else "open")
+            if side == "after"
+            else ({":": "colon", ",": "comma"}.get(self.text[: span.start].rstrip("“\"'‘„« ")[-1:], "none"))
         )
         tie = "none"
         if position in governors:
@@ -207,7 +209,11 @@ class Surroundings:
         if lemma in SAYING:
             # “…,” said X where the parser saw no subject: the nominal right after the verb, or else right before it
             for place in [*range(verb + 1, min(verb + 6, len(tree.words))), *range(verb - 1, max(-1, verb - 6), -1)]:
-                if place in outside and tree.words[place].upos in NOMINAL and tree.words[place].lemma.lower() not in _TIMES:
+                if (
+                    place in outside
+                    and tree.words[place].upos in NOMINAL
+                    and tree.words[place].lemma.lower() not in _TIMES
+                ):
                     yield _top(tree, place, outside), "near"
                     return
 
@@ -233,7 +239,7 @@ class Surroundings:
         if word.upos not in NOMINAL:
             return False
         named = any(e.span.start <= word.start < e.span.end for e in self._names)
-        return named or word.relation.startswith(("nsubj", "obl", "nmod")) and word.lemma.lower() not in _TIMES
+        return named or (word.relation.startswith(("nsubj", "obl", "nmod")) and word.lemma.lower() not in _TIMES)
 
     # ------------------------------------------------------------------------------------------ beside the quotation
 
@@ -247,7 +253,11 @@ class Surroundings:
             if number is None or not self.parse.sentences[number].parsed:
                 continue
             sentence = self.parse.sentences[number]
-            gap = self.text[sentence.end : quotation.start] if rule == "introduced" else self.text[quotation.end : sentence.start]
+            gap = (
+                self.text[sentence.end : quotation.start]
+                if rule == "introduced"
+                else self.text[quotation.end : sentence.start]
+            )
             if rule == "followed" and "\n" in gap:
                 continue
             tree, reporter = self.tree(number), self.reporter(number)
@@ -255,7 +265,9 @@ class Surroundings:
                 continue
             colon = sentence.words[-1].text == ":" or ":" in gap
             where = ("line" if "\n" in gap else "same") + ("&colon" if colon else "") + ("&own" if own else "")
-            only = "&mixed" if len(reporter) < sum(any(c.isalnum() for c in w.text) for w in sentence.words) else "&plain"
+            only = (
+                "&mixed" if len(reporter) < sum(any(c.isalnum() for c in w.text) for w in sentence.words) else "&plain"
+            )
             outside, seen = set(reporter), set()
             verbs = [i for i in reporter if tree.is_verb(i)]
             for order, position in enumerate(reversed(verbs)):
@@ -295,7 +307,9 @@ class Surroundings:
         gap = self.text[before.end : quotation.start]
         lines = len(re.findall(r"\n\s*", gap))
         words = len(re.findall(r"\w+", gap))
-        candidate = Candidate(previous.mention, previous.head, "same_speaker", previous.cue, previous.lemma, previous.definite)
+        candidate = Candidate(
+            previous.mention, previous.head, "same_speaker", previous.cue, previous.lemma, previous.definite
+        )
         candidate.features |= {
             f"same&lines={min(lines, 3)}": 1.0,
             f"same&lines={min(lines, 3)}&words={_bucket(words)}": 1.0,
@@ -328,13 +342,20 @@ class Surroundings:
         entity = next((e for e in self._names if e.span.overlaps(candidate.mention)), None)
         lower = words.lower()
         kind = (
-            "name" if lower == "us" and words.isupper()
-            else "first" if lower in ("i", "we", "me", "us")
-            else "he" if lower in ("he", "she")
-            else "they" if lower in ("they", "it")
-            else "pronoun" if is_pronoun(words)
-            else entity.type if entity is not None
-            else "document" if candidate.head.lower() in DOCUMENTS
+            "name"
+            if lower == "us" and words.isupper()
+            else "first"
+            if lower in ("i", "we", "me", "us")
+            else "he"
+            if lower in ("he", "she")
+            else "they"
+            if lower in ("they", "it")
+            else "pronoun"
+            if is_pronoun(words)
+            else entity.type
+            if entity is not None
+            else "document"
+            if candidate.head.lower() in DOCUMENTS
             else "noun"
         )
         candidate.features[f"kind={kind}"] = 1.0

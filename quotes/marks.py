@@ -56,7 +56,9 @@ def find_quotations(text: str) -> tuple[tuple[Quotation, ...], tuple[Diagnostic,
             goes_on = following is not None and _reopens(text, following)
             if not goes_on:
                 odd.append(
-                    Diagnostic("unclosed_mark", "this quotation mark is never closed", Span(unclosed.start, unclosed.end))
+                    Diagnostic(
+                        "unclosed_mark", "this quotation mark is never closed", Span(unclosed.start, unclosed.end)
+                    )
                 )
         for index, span in enumerate(spans):
             if carried and index == 0 and _leads(text, block, span):
@@ -201,7 +203,7 @@ def _opens_single(text: str, block: Span, mark: _Mark) -> bool:
     if mark.char not in SINGLE_OPENING + SINGLE_STRAIGHT:
         return False
     boundary = before.isspace() or before in _BRACKETS or before in OPENING + STRAIGHT
-    starts = after.isalnum() or after in "“\"[(…£$€" or (after in "’'" and text[mark.end + 1 : mark.end + 2].isalnum())
+    starts = after.isalnum() or after in '“"[(…£$€' or (after in "’'" and text[mark.end + 1 : mark.end + 2].isalnum())
     return boundary and starts and not _ELISIONS.match(text, mark.end, block.end)
 
 

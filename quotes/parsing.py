@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from quotes import artefacts
 from quotes.artefacts import Artefact
 from quotes.characters import plain
@@ -109,6 +111,7 @@ class EnglishModels:
         import torch
 
         torch.set_num_threads(1)
+        _decode_trees_quickly()
         artefact = None
         if folder is None:
             artefact = artefacts.find("english")
@@ -131,7 +134,9 @@ class EnglishModels:
             )
         except FileNotFoundError as error:
             raise ArtefactMissing(f"the English package '{package}' in {folder} lacks a file: {error}") from error
-        except Exception as error:  # Stanza raises many types, undocumented, for what is wrong with a resource directory
+        except (
+            Exception
+        ) as error:  # Stanza raises many types, undocumented, for what is wrong with a resource directory
             raise ArtefactAltered(f"the English package '{package}' in {folder} does not load: {error}") from error
         missing = [c for c in COMPONENTS if c not in pipeline.processors]
         if missing:
@@ -206,6 +211,22 @@ class EnglishModels:
                 word.lemma, word.upos, word.xpos = parsed.lemma or word.text, parsed.upos, parsed.xpos or ""
                 word.head, word.relation = int(parsed.head) - 1, parsed.deprel
             sentence.parsed = True
+
+
+def _decode_trees_quickly() -> None:
+    """Let Stanza's parser look for the best tree before it looks for the best tree with one root.
+
+    Stanza's search for the latter makes the root so dear that it must break a cycle for nearly every word, in Python: a
+    third of the parser's time. The best tree of all nearly always has one root, and is then the answer.
+    """
+    from stanza.models.common.chuliu_edmonds import chuliu_edmonds, chuliu_edmonds_one_root
+    from stanza.models.depparse import model
+
+    def best_tree(scores: Any) -> Any:
+        tree = chuliu_edmonds(np.array(scores, dtype=np.float64))
+        return tree if np.count_nonzero(tree[1:] == 0) == 1 else chuliu_edmonds_one_root(scores)
+
+    model.chuliu_edmonds_one_root = best_tree
 
 
 def _with_plain_marks(text: str, quotations: Sequence[Quotation]) -> str:

@@ -70,7 +70,11 @@ class Tree:
 
     def _own_subject(self, verb: int) -> int | None:
         for dependent in self.dependents[verb]:
-            if self.words[dependent].relation in _SUBJECTS and self.words[dependent].upos in NOMINAL | {"DET", "ADJ", "NUM"}:
+            if self.words[dependent].relation in _SUBJECTS and self.words[dependent].upos in NOMINAL | {
+                "DET",
+                "ADJ",
+                "NUM",
+            }:
                 return dependent
         # “was quoted by X”: the agent speaks
         if any(self.words[d].relation in ("nsubj:pass", "aux:pass") for d in self.dependents[verb]):
@@ -119,7 +123,9 @@ class Tree:
     def _joins(self, head: int, dependent: int) -> bool:
         """No quotation mark, comma or dash lies between a head and its dependent."""
         low, high = sorted((head, dependent))
-        return not any(w.text in {'"', ",", ";", ":", "-", "–", "—", "("} and _apart(w, self.words) for w in self.words[low:high])
+        return not any(
+            w.text in {'"', ",", ";", ":", "-", "–", "—", "("} and _apart(w, self.words) for w in self.words[low:high]
+        )
 
     def subtree(self, head: int) -> list[int]:
         """Positions of a word and all that it governs, directly or not, in order."""

@@ -72,7 +72,9 @@ def _read(path: Path, text: str) -> list[tuple[list[Span], list[Span]]]:
             events.append([(re.sub(r"\d+$", "", name), target) for name, target in roles])
     result = []
     for roles in events:
-        by_role = {r: [s for role, t in roles if role == r for s in spans.get(t, [])] for r in ("Content", "Source", "Cue")}
+        by_role = {
+            r: [s for role, t in roles if role == r for s in spans.get(t, [])] for r in ("Content", "Source", "Cue")
+        }
         source = by_role["Source"]
         if source and all(s.of(text).lower() in ("said", "says") for s in source):
             source = by_role["Cue"] or source  # a dozen annotations have the two swapped

@@ -105,7 +105,7 @@ def examples(articles: list[polnear.GoldArticle], work: Path) -> list[Example]:
 
 
 def _double(text: str, quotation: Quotation) -> bool:
-    return text[: quotation.start].rstrip()[-1:] in "“\"„"
+    return text[: quotation.start].rstrip()[-1:] in '“"„'
 
 
 # ----------------------------------------------------------------------------------------------------------- fitting
@@ -141,7 +141,10 @@ def fit(data: list[Example]) -> tuple[dict[str, Pipeline], dict[str, float], dic
     sure_groups = [e.article for e, _ in spoken]
     sure = _out_of_fold(sure_rows, sure_labels, sure_groups, 1.0)
 
-    speech_rows = [speech_features(e.text, e.quotation, e.parse, r, e.previous_was_speech) for e, r in zip(data, ranked, strict=True)]
+    speech_rows = [
+        speech_features(e.text, e.quotation, e.parse, r, e.previous_was_speech)
+        for e, r in zip(data, ranked, strict=True)
+    ]
     speech_labels = [e.gold is not None for e in data]
     speech = _out_of_fold(speech_rows, speech_labels, [e.article for e in data], C_SPEECH)
 
@@ -158,7 +161,8 @@ def fit(data: list[Example]) -> tuple[dict[str, Pipeline], dict[str, float], dic
         "mention": _by_size([e for e, _ in spoken], [float(x) for x in sure_labels]),
         "speech_f1": {t: round(_f1(speech >= t, speech_labels), 4) for t in (0.3, 0.4, 0.5, 0.6)},
         "speech_f1_short": {
-            t: round(_f1(*_short(data, speech >= t, speech_labels)), 4) for t in (0.3, settings["speech_threshold"], 0.5, 0.6)
+            t: round(_f1(*_short(data, speech >= t, speech_labels)), 4)
+            for t in (0.3, settings["speech_threshold"], 0.5, 0.6)
         },
         "confidence_ece": round(_calibration_error(sure, sure_labels), 4),
         "answered": {
@@ -216,7 +220,9 @@ def _calibration_error(scores: np.ndarray, labels: list[bool], bins: int = 10) -
     gold = np.array(labels, dtype=float)
     places = np.minimum((scores * bins).astype(int), bins - 1)
     return float(
-        sum(abs(scores[places == b].mean() - gold[places == b].mean()) * np.mean(places == b) for b in np.unique(places))
+        sum(
+            abs(scores[places == b].mean() - gold[places == b].mean()) * np.mean(places == b) for b in np.unique(places)
+        )
     )
 
 

@@ -58,12 +58,14 @@ def train_mwt(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
     from stanza.models import mwt_expander
 
     train, dev = _conllu(data, work / "mwt", "train"), _conllu(data, work / "mwt", "dev")
-    mwt_expander.main([
-        *("--train_file", str(train), "--eval_file", str(dev), "--gold_file", str(dev)),
-        *("--output_file", str(work / "mwt" / "dev.pred.conllu"), "--lang", "en", "--shorthand", "en_news"),
-        *("--num_epoch", "6", "--hidden_dim", "64", "--force_exact_pieces"),
-        *("--save_dir", str(work / "mwt"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
-    ])
+    mwt_expander.main(
+        [
+            *("--train_file", str(train), "--eval_file", str(dev), "--gold_file", str(dev)),
+            *("--output_file", str(work / "mwt" / "dev.pred.conllu"), "--lang", "en", "--shorthand", "en_news"),
+            *("--num_epoch", "6", "--hidden_dim", "64", "--force_exact_pieces"),
+            *("--save_dir", str(work / "mwt"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
+        ]
+    )
 
 
 def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -71,16 +73,26 @@ def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
     from stanza.models import tagger
 
     train, dev = _conllu(data, work / "pos", "train", (5,)), _conllu(data, work / "pos", "dev", (5,))
-    tagger.main([
-        *("--train_file", str(train), "--eval_file", str(dev), "--output_file", str(work / "pos" / "dev.pred.conllu")),
-        *("--lang", "en", "--shorthand", "en_news", "--wordvec_pretrain_file", str(_pretrain(work))),
-        *("--hidden_dim", "128", "--num_layers", "1", "--char_hidden_dim", "64", "--char_emb_dim", "32"),
-        *("--char_bidirectional", "--deep_biaff_hidden_dim", "100", "--composite_deep_biaff_hidden_dim", "50"),
-        *("--word_emb_dim", "50", "--word_cutoff", "5", "--transformed_dim", "100", "--tag_emb_dim", "32"),
-        *("--share_hid", "--batch_size", "64", "--max_steps", "6000", "--eval_interval", "250", "--fix_eval_interval"),
-        *("--max_steps_before_stop", "1500", "--lr", "0.003", "--second_lr", "0.001"),
-        *("--save_dir", str(work / "pos"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
-    ])
+    tagger.main(
+        [
+            *(
+                "--train_file",
+                str(train),
+                "--eval_file",
+                str(dev),
+                "--output_file",
+                str(work / "pos" / "dev.pred.conllu"),
+            ),
+            *("--lang", "en", "--shorthand", "en_news", "--wordvec_pretrain_file", str(_pretrain(work))),
+            *("--hidden_dim", "160", "--num_layers", "1", "--char_hidden_dim", "100", "--char_emb_dim", "50"),
+            *("--char_bidirectional", "--deep_biaff_hidden_dim", "160", "--composite_deep_biaff_hidden_dim", "50"),
+            *("--word_emb_dim", "75", "--word_cutoff", "3", "--transformed_dim", "100", "--tag_emb_dim", "32"),
+            *("--dropout", "0.33", "--word_dropout", "0.15", "--batch_size", "64", "--max_steps", "4000"),
+            *("--eval_interval", "250", "--fix_eval_interval", "--max_steps_before_stop", "500"),
+            *("--lr", "0.003", "--second_lr", "0.0007"),
+            *("--save_dir", str(work / "pos"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
+        ]
+    )
 
 
 def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -88,11 +100,13 @@ def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> N
     from stanza.models import lemmatizer
 
     train, dev = _conllu(data, work / "lemma", "train"), _conllu(data, work / "lemma", "dev")
-    lemmatizer.main([
-        *("--train_file", str(train), "--eval_file", str(dev), "--output_file", str(work / "lemma" / "dev.conllu")),
-        *("--shorthand", "en_news", "--num_epoch", "3", "--sample_train", "0.15", "--hidden_dim", "100"),
-        *("--save_dir", str(work / "lemma"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
-    ])
+    lemmatizer.main(
+        [
+            *("--train_file", str(train), "--eval_file", str(dev), "--output_file", str(work / "lemma" / "dev.conllu")),
+            *("--shorthand", "en_news", "--num_epoch", "3", "--sample_train", "0.15", "--hidden_dim", "100"),
+            *("--save_dir", str(work / "lemma"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
+        ]
+    )
 
 
 def train_depparse(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -108,8 +122,8 @@ def train_depparse(data: Path, work: Path, vectors: Path | None, resume: bool) -
         *("--deep_biaff_hidden_dim", "200", "--deep_biaff_output_dim", "100", "--word_emb_dim", "50"),
         *("--word_cutoff", "5", "--transformed_dim", "100", "--batch_size", "1500", "--dropout", "0.33"),
         *("--optim", "adam", "--lr", "0.003", "--beta2", "0.95", "--weight_decay", "0", "--no_plateau"),
-        *("--max_steps", "6000", "--eval_interval", "200", "--max_steps_before_stop", "1500"),
-        *("--second_optim", "adam", "--second_lr", "0.0005", "--second_optim_start_step", "4000"),
+        *("--max_steps", "3200", "--eval_interval", "200", "--max_steps_before_stop", "1500"),
+        *("--second_optim", "adam", "--second_lr", "0.0005", "--second_optim_start_step", "2400"),
         *("--checkpoint_interval", "200", "--checkpoint_save_name", "checkpoint.pt"),
         *("--save_dir", str(work / "depparse"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]
@@ -125,16 +139,25 @@ def train_ner(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
     folder = _made(work / "ner")
     for part, files in newswire.split(data / "worldwide_newswire").items():
         newswire.write_json(folder / f"{part}.json", files)
-    ner_tagger.main([
-        *("--train_file", str(folder / "train.json"), "--eval_file", str(folder / "dev.json"), "--shorthand", "en_news"),
-        *("--wordvec_pretrain_file", str(_pretrain(work)), "--no_emb_finetune", "--word_emb_dim", "100"),
-        *("--hidden_dim", "200", "--char_hidden_dim", "100", "--char_emb_dim", "50", "--word_dropout", "0.01"),
-        *("--optim", "sgd", "--lr", "0.1", "--batch_size", "16", "--max_batch_words", "800"),
-        *("--eval_interval", "400", "--patience", "2", "--lr_decay", "0.5", "--min_lr", "0.001"),
-        *("--max_steps", "14000", "--max_steps_no_improve", "4000"),
-        *("--save_dir", str(folder), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
-        *(["--finetune"] if resume else []),
-    ])
+    ner_tagger.main(
+        [
+            *(
+                "--train_file",
+                str(folder / "train.json"),
+                "--eval_file",
+                str(folder / "dev.json"),
+                "--shorthand",
+                "en_news",
+            ),
+            *("--wordvec_pretrain_file", str(_pretrain(work)), "--no_emb_finetune", "--word_emb_dim", "100"),
+            *("--hidden_dim", "200", "--char_hidden_dim", "100", "--char_emb_dim", "50", "--word_dropout", "0.01"),
+            *("--optim", "sgd", "--lr", "0.1", "--batch_size", "16", "--max_batch_words", "800"),
+            *("--eval_interval", "400", "--patience", "2", "--lr_decay", "0.5", "--min_lr", "0.001"),
+            *("--max_steps", "14000", "--max_steps_no_improve", "4000"),
+            *("--save_dir", str(folder), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
+            *(["--finetune"] if resume else []),
+        ]
+    )
 
 
 def assemble(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -158,8 +181,8 @@ def _resources() -> dict[str, object]:
         if dependencies:
             entry["dependencies"] = dependencies
         english[component] = {PACKAGE: entry}
-    english["default_processors"] = {component: PACKAGE for component in needs}
-    english["packages"] = {PACKAGE: {component: PACKAGE for component in needs}}
+    english["default_processors"] = dict.fromkeys(needs, PACKAGE)
+    english["packages"] = {PACKAGE: dict.fromkeys(needs, PACKAGE)}
     return {"en": english}
 
 

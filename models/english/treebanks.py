@@ -15,7 +15,9 @@ Sentence = list[str]
 
 # Abbreviations after which the small models must not end a sentence. UD has too few of them (EWT has "Sen." twice), so
 # `with_abbreviations` writes more of them before names, nouns and numbers that the treebanks already hold.
-TITLES = "Mr. Mrs. Ms. Dr. Sen. Rep. Gov. Gen. Lt. Col. Sgt. Capt. Maj. Cmdr. Prof. Rev. Sens. Reps. Adm. Lt._Gov.".split()
+TITLES = (
+    "Mr. Mrs. Ms. Dr. Sen. Rep. Gov. Gen. Lt. Col. Sgt. Capt. Maj. Cmdr. Prof. Rev. Sens. Reps. Adm. Lt._Gov.".split()
+)
 COUNTRIES = ["U.S.", "U.N.", "U.K.", "D.C."]
 NUMBERS = ["No.", "Nos."]
 ABBREVIATION_RATE = 0.04  # share of the fitting places; not swept

@@ -1,0 +1,239 @@
+"""The command line: `quotes analyse`, `quotes serve`, `quotes models`.
+
+Exit status: 0 when all went well, 1 when a model cannot be used, 2 when something given cannot be read (what else was
+given is still analysed), 130 when interrupted. What is slow to import is imported by the command that needs it.
+"""
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from quotes import artefacts
+from quotes.document import Analysis, Article, Quotation
+from quotes.errors import ArtefactError, ArtefactMissing, InputError
+from quotes.exports import to_csv, to_dict
+from quotes.reading import from_file
+
+if TYPE_CHECKING:
+    from quotes.settings import Settings
+
+PIPE_WIDTH = 120  # of tables, in characters, where the output is no terminal
+SHOWN = 160  # characters of a quotation in a table
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command that `argv` (default: the process's arguments) asks for and return its exit status."""
+    args = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # JSON and CSV are UTF-8, whatever the locale
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        status: int = args.command(args)
+        sys.stdout.flush()
+        return status
+    except InputError as error:
+        return _complain(error, 2)
+    except ArtefactError as error:
+        return _complain(error, 1)
+    except BrokenPipeError:
+        # The reader has gone; give Python somewhere else to flush to, or it complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quotes",
+        description="Finds every direct quotation in a news article, who said it and how that is known, "
+        "and its stance toward a ceasefire.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    analyse = commands.add_parser("analyse", help="analyse articles", description="Analyse articles: text or HTML.")
+    analyse.add_argument("files", nargs="+", metavar="FILE", help="a UTF-8 text or HTML file; - is standard input")
+    analyse.add_argument(
+        "--format",
+        choices=_FORMATS,
+        default="table",
+        help="table (default); json: one object, or a list where several files are given; jsonl: an object a line; csv",
+    )
+    analyse.set_defaults(command=_analyse)
+
+    serve = commands.add_parser("serve", help="start the API")
+    serve.add_argument("--host", help="where to listen (default: QUOTES_HOST, or 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="where to listen (default: QUOTES_PORT, or 8000)")
+    serve.set_defaults(command=_serve)
+
+    models = commands.add_parser("models", help="check the models and show their versions, scores and hashes")
+    models.set_defaults(command=_models)
+    return parser
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from quotes.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InputError(f"QUOTES_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}") from None
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"quotes: {error}", file=sys.stderr)
+    return status
+
+
+# --- analyse ---
+
+
+def _analyse(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    settings = _settings()
+    files: list[str] = args.files
+    console = Console(stderr=True)
+    unread: list[InputError] = []
+    # The bar is taken away while results are written, since both may go to the same terminal.
+    bar = Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    bar.disable = len(files) == 1 or not console.is_terminal
+    task = bar.add_task("Analysing", total=len(files))
+
+    def articles() -> Iterator[Article]:
+        for file in files:
+            try:
+                yield from_file(file, max_characters=settings.max_characters)
+            except InputError as error:
+                unread.append(error)
+                console.print(f"quotes: {error}", markup=False, highlight=False, soft_wrap=True)
+            bar.advance(task)
+
+    with bar:
+        for chunk in _FORMATS[args.format](_analyses(articles()), len(files) > 1):
+            bar.stop()
+            sys.stdout.write(chunk)
+            sys.stdout.flush()
+            bar.start()
+    return 2 if unread else 0
+
+
+def _analyses(articles: Iterable[Article]) -> Iterator[Analysis]:
+    for article in articles:
+        from quotes.pipeline import analyse  # here, so that what cannot be read is refused without loading models
+
+        yield analyse(article)
+
+
+def _json(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
+    before = "[\n" if several else ""
+    for analysis in analyses:
+        yield before + json.dumps(to_dict(analysis), ensure_ascii=False, indent=2)
+        before = ",\n"
+    yield ("[]\n" if before == "[\n" else "\n]\n") if several else ("\n" if before == ",\n" else "")
+
+
+def _jsonl(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
+    for analysis in analyses:
+        yield json.dumps(to_dict(analysis), ensure_ascii=False) + "\n"
+
+
+def _csv(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
+    return to_csv(analyses)
+
+
+def _table(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    for analysis in analyses:
+        article = analysis.article
+        title = Text(_line(article.title or article.id or "standard input"), style="bold")
+        table = Table("Quotation", "Speaker", "How known", "Stance", title=title, title_justify="left", show_lines=True)
+        for quotation in analysis.quotations:
+            table.add_row(*(Text(_line(cell)) for cell in _cells(article, quotation)))
+        with console.capture() as capture:
+            console.print(table if analysis.quotations else title + ": no quotations")
+            for diagnostic in analysis.diagnostics:
+                note = f"note: {diagnostic.message} (characters {diagnostic.span.start}–{diagnostic.span.end})"
+                console.print(Text(_line(note)))
+        yield capture.get()
+
+
+def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
+    said = f"“{_shortened(_line(quotation.text(article)))}”"
+    speaker, stance = quotation.speaker, quotation.stance
+    if speaker is None:
+        return said, "–", "not speech", "–"
+    who = speaker.name or "unresolved"
+    how = " ".join(filter(None, (speaker.evidence.explanation, speaker.unresolved and f"({speaker.unresolved})")))
+    return said, who, how, "–" if stance is None else f"{stance.label.value} {stance.probability:.2f}"
+
+
+def _shortened(text: str) -> str:
+    """The text, without its middle where it is too long for a table."""
+    if len(text) <= SHOWN:
+        return text
+    head, tail = text[: SHOWN * 2 // 3], text[-SHOWN // 3 :]
+    return f"{head.rsplit(' ', 1)[0]} … {tail.split(' ', 1)[-1]}"
+
+
+def _line(text: str) -> str:
+    """The text on one line, without the control characters by which an article could drive the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " if c.isspace() else "" for c in text).split())
+
+
+_FORMATS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
+
+
+# --- serve, models ---
+
+
+def _serve(args: argparse.Namespace) -> int:
+    import uvicorn
+
+    settings = _settings()
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=settings.host if args.host is None else args.host,
+        port=settings.port if args.port is None else args.port,
+    )
+    return 0
+
+
+def _models(args: argparse.Namespace) -> int:
+    folder = artefacts.models_folder()
+    names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
+    if not names:
+        raise ArtefactMissing(f"there are no models in {folder}; check out models/ again, or set QUOTES_MODELS")
+    for name in names:
+        artefact = artefacts.find(name)
+        print(f"{name} {artefact.version}")
+        for part in ("versions", "scores", "files"):
+            print(f"  {part}")
+            for key, value in _flat(artefact.manifest.get(part, {})):
+                print(f"    {key}  {value}")
+    return 0
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""An analysis on its way out: the one JSON shape that the command line and the API share, and CSV."""
+
+import csv
+import io
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from quotes.document import Analysis, Article, Quotation, Span, Speaker, Stance
+from quotes.reading import source_span
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+CSV_COLUMNS = (
+    "article",
+    "title",
+    "url",
+    "quotation",
+    "kind",
+    "start",
+    "end",
+    "speaker",
+    "speaker_kind",
+    "confidence",
+    "unresolved",
+    "mention",
+    "rule",
+    "explanation",
+    "stance",
+    "probability",
+)
+
+# What spreadsheets take for the beginning of a formula, in either width, or skip on the way to one.
+_FORMULA = tuple("=+-@＝＋－＠\t\r\n")
+
+
+def to_dict(analysis: Analysis) -> dict[str, Any]:
+    """The analysis as plain values, ready for `json.dumps`.
+
+    Wherever the article is pointed into, `text` says what is there; `start` and `end` count Unicode code points of the
+    article's text, `utf16_start` and `utf16_end` UTF-16 code units of the same (JavaScript's), and for an article that
+    came as HTML `source_start` and `source_end` count code points of that HTML, else they are null. All ends are
+    exclusive. `article.text` is the text that was extracted from HTML, else null: the caller has it.
+    """
+    return _Export(analysis.article).analysis(analysis)
+
+
+def to_csv(analyses: Iterable[Analysis]) -> Iterator[str]:
+    """The header, then for each analysis its rows in one piece: a row a quotation, CRLF line ends (RFC 4180).
+
+    Cells that a spreadsheet would run as a formula begin with an apostrophe.
+    """
+    yield _rows([CSV_COLUMNS])
+    for analysis in analyses:
+        yield _rows(_csv_row(analysis.article, quotation) for quotation in analysis.quotations)
+
+
+class _Export:
+    """Writes what points into one article; counts its UTF-16 surrogate pairs once."""
+
+    def __init__(self, article: Article) -> None:
+        self._article = article
+        self._astral = [match.start() for match in _ASTRAL.finditer(article.text)]
+
+    def analysis(self, analysis: Analysis) -> dict[str, Any]:
+        article = self._article
+        return {
+            "article": {
+                "id": article.id,
+                "title": article.title,
+                "url": article.url,
+                "text": None if article.source is None else article.text,
+            },
+            "models": dict(analysis.models),
+            "quotations": [self._quotation(quotation) for quotation in analysis.quotations],
+            "diagnostics": [
+                {"code": diagnostic.code, "message": diagnostic.message, **self._passage(diagnostic.span)}
+                for diagnostic in analysis.diagnostics
+            ],
+        }
+
+    def _quotation(self, quotation: Quotation) -> dict[str, Any]:
+        return {
+            "text": quotation.text(self._article),
+            "kind": quotation.kind.value,
+            "spans": [self._passage(span) for span in quotation.spans],
+            "speaker": None if quotation.speaker is None else self._speaker(quotation.speaker),
+            "stance": None if quotation.stance is None else self._stance(quotation.stance),
+        }
+
+    def _speaker(self, speaker: Speaker) -> dict[str, Any]:
+        evidence = speaker.evidence
+        return {
+            "name": speaker.name,
+            "kind": None if speaker.kind is None else speaker.kind.value,
+            "confidence": float(speaker.confidence),
+            "unresolved": speaker.unresolved,
+            "mention": None if evidence.mention is None else self._passage(evidence.mention),
+            "cue": None if evidence.cue is None else self._passage(evidence.cue),
+            "rule": evidence.rule,
+            "explanation": evidence.explanation,
+        }
+
+    def _stance(self, stance: Stance) -> dict[str, Any]:
+        return {
+            "label": stance.label.value,
+            "probability": float(stance.probability),
+            "probabilities": {label.value: float(share) for label, share in stance.probabilities.items()},
+            "reasons": [
+                {**self._passage(reason.span), "weight": float(reason.weight)}  # numpy's floats are not JSON's
+                for reason in stance.reasons
+            ],
+        }
+
+    def _passage(self, span: Span) -> dict[str, Any]:
+        source = None if self._article.source is None else source_span(self._article, span)
+        return {
+            "text": span.of(self._article.text),
+            "start": span.start,
+            "end": span.end,
+            "utf16_start": self._utf16(span.start),
+            "utf16_end": self._utf16(span.end),
+            "source_start": None if source is None else source.start,
+            "source_end": None if source is None else source.end,
+        }
+
+    def _utf16(self, offset: int) -> int:
+        return offset + bisect_left(self._astral, offset)
+
+
+def _csv_row(article: Article, quotation: Quotation) -> list[object]:
+    speaker, stance = quotation.speaker, quotation.stance
+    row: list[object] = [
+        article.id,
+        article.title,
+        article.url,
+        quotation.text(article),
+        quotation.kind.value,
+        quotation.start,
+        quotation.end,
+    ]
+    if speaker is None:
+        row += [None] * 7
+    else:
+        mention = speaker.evidence.mention
+        row += [
+            speaker.name,
+            None if speaker.kind is None else speaker.kind.value,
+            f"{speaker.confidence:.3f}",
+            speaker.unresolved,
+            None if mention is None else mention.of(article.text),
+            speaker.evidence.rule,
+            speaker.evidence.explanation,
+        ]
+    return row + ([None] * 2 if stance is None else [stance.label.value, f"{stance.probability:.3f}"])
+
+
+def _rows(rows: Iterable[Iterable[object]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([_harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    return "'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -1,0 +1,27 @@
+"""What an installation can set, by environment variables that begin with QUOTES_.
+
+QUOTES_MODELS, the folder of the models, is read by `quotes.artefacts`, which needs nothing but the standard library.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quotes.reading import MAX_CHARACTERS
+
+
+class Settings(BaseSettings):
+    """The settings in force when it is made; raises pydantic.ValidationError for values that make no sense."""
+
+    model_config = SettingsConfigDict(env_prefix="QUOTES_", env_ignore_empty=True, frozen=True)
+
+    english_dir: Path | None = Field(
+        default=None, description="a Stanza resource directory to use instead of models/english"
+    )
+    english_package: str | None = Field(default=None, description="the package in it, for example default_accurate")
+    host: str = Field(default="127.0.0.1", description="where the API listens")
+    port: int = Field(default=8000, ge=0, le=65535, description="where the API listens; 0 takes any free port")
+    max_characters: int = Field(
+        default=MAX_CHARACTERS, ge=1, description="the longest article that is read, in code points"
+    )

@@ -1,0 +1,74 @@
+"""Data flows one way: every module imports only what its place in the design allows."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# What each module of `quotes` may import from `quotes`. A module that is not here yet fails the test: decide its place.
+ALLOWED = {
+    "document": set(),
+    "errors": set(),
+    "characters": set(),
+    "cues": set(),
+    "artefacts": {"errors"},
+    "reading": {"document", "errors"},
+    "marks": {"document"},
+    "parsing": {"artefacts", "characters", "document", "errors", "marks"},
+    "syntax": {"document", "parsing"},
+    "people": {"cues", "document", "parsing"},
+    "names": {"cues", "document", "parsing", "people"},
+    "candidates": {"cues", "document", "parsing", "people", "syntax"},
+    "speech": {"candidates", "document", "parsing"},
+    "ranker": {"artefacts", "candidates", "errors"},
+    "attribution": {"candidates", "document", "names", "parsing", "ranker", "speech"},
+    "stance": {"artefacts", "document", "errors"},
+    "settings": {"reading"},
+    "pipeline": {"artefacts", "attribution", "document", "errors", "marks", "parsing", "ranker", "settings", "stance"},
+    "exports": {"document"},
+    "cli": None,  # a door: anything in quotes
+}
+HEAVY = {"stanza": {"parsing"}, "torch": {"parsing"}, "sklearn": {"stance"}, "skops": {"stance", "ranker"}}
+MODULES = sorted(p.stem for p in (ROOT / "quotes").glob("*.py") if p.stem != "__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, at any depth."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports(path) if name.startswith("quotes.")}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_only_what_its_layer_allows(module):
+    assert module in ALLOWED, f"quotes/{module}.py has no place in the layers yet"
+    allowed = ALLOWED[module]
+    if allowed is not None:
+        assert own(ROOT / "quotes" / f"{module}.py") <= allowed
+
+
+@pytest.mark.parametrize("library", sorted(HEAVY))
+def test_heavy_library_has_one_door(library):
+    users = {m for m in MODULES if any(n.split(".")[0] == library for n in imports(ROOT / "quotes" / f"{m}.py"))}
+    assert users <= HEAVY[library]
+
+
+def test_quotes_knows_nothing_of_the_api_or_the_recipes():
+    for module in MODULES:
+        names = {n.split(".")[0] for n in imports(ROOT / "quotes" / f"{module}.py")}
+        allowed = {"api"} if module == "cli" else set()  # `quotes serve` starts the API
+        assert not (names & {"api", "models", "tests"}) - allowed
+
+
+def test_api_builds_on_quotes_alone():
+    for path in (ROOT / "api").rglob("*.py"):
+        assert not {n.split(".")[0] for n in imports(path)} & {"models", "tests", "stanza", "torch", "sklearn", "skops"}

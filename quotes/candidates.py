@@ -6,12 +6,13 @@ quotations before and after it.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from quotes.cues import CHARACTERISING, DOCUMENTS, NOUNS, SAYING
 from quotes.document import Quotation, QuotationKind, Span
-from quotes.parsing import Parse
+from quotes.parsing import Entity, Parse
 from quotes.people import is_pronoun
 from quotes.syntax import NOMINAL, Tree
 
@@ -46,7 +47,6 @@ class Surroundings:
         self.spans = sorted(span for q in quotations for span in q.spans)
         self._trees: dict[int, Tree] = {}
         self._reporter: dict[int, list[int]] = {}
-        self._names = [e for e in parse.entities if e.type in ("PERSON", "ORG", "NORP")]
 
     def tree(self, number: int) -> Tree:
         """The syntax of a sentence."""
@@ -58,7 +58,7 @@ class Surroundings:
         """Positions of the words of a sentence that stand in no quotation."""
         if number not in self._reporter:
             sentence = self.parse.sentences[number]
-            inside = [s for s in self.spans if s.start < sentence.end and sentence.start < s.end]
+            inside = self._quoted_in(Span(sentence.start, sentence.end))
             self._reporter[number] = [
                 i
                 for i, w in enumerate(sentence.words)
@@ -66,24 +66,30 @@ class Surroundings:
             ]
         return self._reporter[number]
 
+    def _quoted_in(self, span: Span) -> list[Span]:
+        """Spans of quotations that share a character with `span`."""
+        first = max(0, bisect_right(self.spans, Span(span.start, span.start)) - 1)
+        last = bisect_left(self.spans, Span(span.end, span.end))
+        return [s for s in self.spans[first:last] if s.overlaps(span)]
+
     def around(self, quotation: Quotation) -> list[int]:
         """Parsed sentences that hold an edge of the quotation and words of the reporter."""
-        return [
-            number
-            for number, sentence in enumerate(self.parse.sentences)
-            if sentence.parsed
-            and any(s.start < sentence.end and sentence.start < s.end for s in quotation.spans)
-            and self.reporter(number)
-        ]
+        numbers = sorted({n for span in quotation.spans for n in self.parse.sentences_in(span)})
+        return [n for n in numbers if self.parse.sentences[n].parsed and self.reporter(n)]
 
     def before(self, quotation: Quotation) -> int | None:
         """The last sentence that ends before the quotation begins."""
-        found = None
-        for number, sentence in enumerate(self.parse.sentences):
-            if sentence.end > quotation.start:
-                break
-            found = number
-        return found
+        number = self.parse.sentence_number(quotation.start)
+        while number >= 0 and self.parse.sentences and self.parse.sentences[number].end > quotation.start:
+            number -= 1
+        return number if number >= 0 and self.parse.sentences else None
+
+    def after(self, quotation: Quotation) -> int | None:
+        """The first sentence that begins after the quotation ends."""
+        number = self.parse.sentence_number(quotation.end)
+        while number < len(self.parse.sentences) and self.parse.sentences[number].start < quotation.end:
+            number += 1
+        return number if number < len(self.parse.sentences) else None
 
     def candidates(self, quotation: Quotation, previous: Candidate | None, before: Quotation | None) -> list[Candidate]:
         """All candidates of a quotation; `previous` is the one chosen for the quotation `before` it."""
@@ -170,6 +176,7 @@ class Surroundings:
     ) -> Candidate:
         """Add where the cue stands to the quoted words, and how syntax ties them."""
         f = candidate.features
+        place = tree.words[position].start
         side = "after" if position > quoted[-1] else "before" if position < quoted[0] else "within"
         distance = min(abs(position - quoted[0]), abs(position - quoted[-1]))
         between = [v for v in verbs if min(position, quoted[0]) < v < max(position, quoted[-1]) and v != position]
@@ -196,7 +203,8 @@ class Surroundings:
             f[f"lemma={candidate.lemma}"] = 1.0
         reporting = [v for v in between if _group(tree.words[v].lemma.lower()) == "saying"]
         f["saying_between"] = float(min(len(reporting), 2))
-        others = sum(1 for s in self.spans if s != span and _lies_between(s, tree.words[position].start, span))
+        between_them = Span(min(place, span.end), max(place, span.start))
+        others = sum(1 for s in self._quoted_in(between_them) if s != span)
         f["quotations_between"] = float(min(others, 2))
         f["rank"] = -float(distance) / 10
         return candidate
@@ -238,18 +246,14 @@ class Surroundings:
             return is_pronoun(word.text)
         if word.upos not in NOMINAL:
             return False
-        named = any(e.span.start <= word.start < e.span.end for e in self._names)
+        named = bool(self._names(Span(word.start, word.end)))
         return named or (word.relation.startswith(("nsubj", "obl", "nmod")) and word.lemma.lower() not in _TIMES)
 
     # ------------------------------------------------------------------------------------------ beside the quotation
 
     def _beside(self, quotation: Quotation, own: list[int]) -> Iterator[Candidate]:
         """Subjects of the sentence before and after, for a quotation that its own sentence says nothing of."""
-        before = self.before(quotation)
-        places = [("introduced", before)]
-        after = next((n for n, s in enumerate(self.parse.sentences) if s.start >= quotation.end), None)
-        places.append(("followed", after))
-        for rule, number in places:
+        for rule, number in (("introduced", self.before(quotation)), ("followed", self.after(quotation))):
             if number is None or not self.parse.sentences[number].parsed:
                 continue
             sentence = self.parse.sentences[number]
@@ -298,7 +302,7 @@ class Surroundings:
         """A dash signature after the quotation: “…” ― Name."""
         match = _SIGNATURE.match(self.text, quotation.end)
         if match:
-            for entity in self._names:
+            for entity in self._names(Span(*match.span(1))):
                 if entity.span.start == match.start(1):
                     yield Candidate(entity.span, entity.span.of(self.text), "signature", None)
 
@@ -339,7 +343,7 @@ class Surroundings:
 
     def _describe(self, candidate: Candidate) -> None:
         words = candidate.mention.of(self.text)
-        entity = next((e for e in self._names if e.span.overlaps(candidate.mention)), None)
+        entity = next(iter(self._names(candidate.mention)), None)
         lower = words.lower()
         kind = (
             "name"
@@ -373,10 +377,14 @@ class Surroundings:
         candidate.features["head=" + word.relation.split(":")[0]] = 1.0
         return candidate
 
+    def _names(self, span: Span) -> list[Entity]:
+        """The names of people and groups that share a character with `span`."""
+        return [e for e in self.parse.entities_in(span) if e.type in ("PERSON", "ORG", "NORP")]
+
     def _name_in(self, phrase: Span, head: int) -> Span | None:
         """The name that the phrase is about: “spokesman John Kirby” is about the name, “Kirby's spokesman” is not."""
-        for entity in self._names:
-            if entity.type != "NORP" and phrase.overlaps(entity.span):
+        for entity in self._names(phrase):
+            if entity.type != "NORP":
                 if entity.span.start <= head < entity.span.end:
                     return entity.span
                 follows = entity.span.start >= head and not _BELONGS.search(self.text, head, entity.span.start)
@@ -454,10 +462,6 @@ def _word_span(tree: Tree, position: int) -> Span:
 
 def _bucket(number: int) -> str:
     return next((str(limit) for limit in (1, 2, 3, 5, 8, 13, 25, 60) if number <= limit), "more")
-
-
-def _lies_between(other: Span, place: int, span: Span) -> bool:
-    return place < other.start < span.start or span.end < other.start < place
 
 
 def _first(features: Features, prefix: str) -> str:

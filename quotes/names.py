@@ -4,6 +4,7 @@ A wrong name is the worst answer there is, so everything here may decline.
 """
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from quotes.people import HE, IT, SHE, THEY, Cluster, People, is_pronoun, name_t
 REACH = 6
 PER_SENTENCE, SUBJECT, PREVIOUS_SPEAKER, KNOWN_GENDER, INSIDE_QUOTATION, POSSESSIVE = 1.0, 1.2, 1.5, 1.5, -2.0, -1.0
 OFTEN = 0.1  # a mention
+FARTHEST = 60  # mentions back that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,19 @@ class Named:
     mention: Span | None = None  # where the description that decided stands
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A mention that keeps a person in the reader's view."""
+
+    span: Span
+    cluster: Cluster
+    sentence: int
+    weight: float
+
+    def place(self) -> int:
+        return self.span.start
+
+
 class Names:
     """Answers whom the mentions of one article mean."""
 
@@ -38,13 +53,10 @@ class Names:
         self.text = text
         self.parse = parse
         self._known = People(text, parse, quotations)
-        # what keeps people in view: their names, and the pronouns that mean them; what the pronouns of a first pass say
-        # of gender rules people out in the second
-        self._names_in_view = [(m, c) for c in self._known.people for m in c.mentions]
-        self._views = self._follow_pronouns()
-        for span, cluster in self._views[len(self._names_in_view) :]:
-            cluster.genders["m" if span.of(text).lower() in HE else "f"] += 1
-        self._views = self._follow_pronouns()
+        # what the pronouns of a first pass say of gender rules people out in the second
+        for view in self._follow_pronouns():
+            view.cluster.genders["m" if view.span.of(text).lower() in HE else "f"] += 1
+        self._follow_pronouns()
 
     def resolve(self, mention: Span, head: str, definite: bool, previous: Named | None) -> Named:
         """Whom a mention means.
@@ -123,9 +135,10 @@ class Names:
         how = f"“{span.of(self.text)}” is taken for {best.name}, {view}"
         return Named(best.name, SpeakerKind.PERSON, how, 0.85 if known else 0.7, best)
 
-    def _follow_pronouns(self) -> list[tuple[Span, Cluster]]:
+    def _follow_pronouns(self) -> list["_View"]:
         """Resolve every “he” and “she” outside quotations in order: each keeps its person in view for the next."""
-        self._views = list(self._names_in_view)
+        self._views = sorted((self._view(m, c) for c in self._known.people for m in c.mentions), key=_View.place)
+        followed = []
         for sentence in self.parse.sentences:
             for word in sentence.words:
                 lower = word.text.lower()
@@ -133,33 +146,37 @@ class Names:
                 if (lower in HE or lower in SHE) and not self._known.is_quoted(span):
                     cluster = self._antecedent(span, "m" if lower in HE else "f", None)
                     if cluster is not None:
-                        self._views.append((span, cluster))
-        return self._views
+                        followed.append(self._view(span, cluster))
+                        insort(self._views, followed[-1], key=_View.place)
+        return followed
+
+    def _view(self, span: Span, cluster: Cluster) -> "_View":
+        weight = OFTEN * min(len(cluster.mentions), 10)
+        if self._known.is_quoted(span):
+            weight += INSIDE_QUOTATION
+        if self._is_subject_like(span):
+            weight += SUBJECT
+        if self.text[span.end : span.end + 1] in ("'", "’"):
+            weight += POSSESSIVE
+        return _View(span, cluster, self.parse.sentence_number(span.start), weight)
 
     def _antecedent(self, span: Span, gender: str, speaker: Cluster | None) -> Cluster | None:
         """The person most in view at `span`: near, a subject, outside quotations, of no other gender."""
-        here = self._sentence_number(span)
-        scores: dict[int, tuple[float, Cluster]] = {}
-        for mention, cluster in self._views:
-            if mention.start >= span.start or cluster.gender not in (None, gender):
+        here = self.parse.sentence_number(span.start)
+        best: tuple[float, Cluster] | None = None
+        for view in reversed(self._views[: bisect_left(self._views, span.start, key=_View.place)][-FARTHEST:]):
+            if view.cluster.gender not in (None, gender):
                 continue
-            score = -PER_SENTENCE * min(here - self._sentence_number(mention), REACH)
-            if self._known.is_quoted(mention):
-                score += INSIDE_QUOTATION
-            if self._is_subject_like(mention):
-                score += SUBJECT
-            if re.match(r"['’]", self.text[mention.end : mention.end + 1]):
-                score += POSSESSIVE
-            score += KNOWN_GENDER * cluster.leaning(gender)
-            if speaker is cluster:
+            score = view.weight - PER_SENTENCE * min(here - view.sentence, REACH)
+            score += KNOWN_GENDER * view.cluster.leaning(gender)
+            if speaker is view.cluster:
                 score += PREVIOUS_SPEAKER
-            score += OFTEN * min(len(cluster.mentions), 10)
-            if id(cluster) not in scores or score >= scores[id(cluster)][0]:
-                scores[id(cluster)] = (score, cluster)
-        return max(scores.values(), key=lambda pair: pair[0])[1] if scores else None
+            if best is None or score > best[0]:
+                best = (score, view.cluster)
+        return best[1] if best else None
 
     def _is_subject_like(self, mention: Span) -> bool:
-        sentence = self.parse.sentences[self._sentence_number(mention)]
+        sentence = self.parse.sentences[self.parse.sentence_number(mention.start)]
         for word in sentence.words:
             if mention.start <= word.start < mention.end and word.relation.startswith("nsubj"):
                 return True
@@ -172,19 +189,9 @@ class Names:
             for mention in cluster.mentions:
                 if mention < span and not self._known.is_quoted(mention) and (best is None or mention > best[0]):
                     best = (mention, cluster)
-        if best and self._sentence_number(span) - self._sentence_number(best[0]) <= 2:
+        if best and self.parse.sentence_number(span.start) - self.parse.sentence_number(best[0].start) <= 2:
             return best[1]
         return None
-
-    def _sentence_number(self, span: Span) -> int:
-        low, high = 0, len(self.parse.sentences) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.parse.sentences[middle].start <= span.start:
-                low = middle
-            else:
-                high = middle - 1
-        return low
 
     def description(self, span: Span, head: str, definite: bool) -> Named:
         """Whom “the minister” or “aid groups” means: a person so described before, or nobody by name."""

@@ -6,8 +6,10 @@ quotation mark as `"`; nothing is inserted or removed inside a paragraph, so tha
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +87,37 @@ class Entity:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parse:
-    """An annotated article."""
+    """An annotated article: sentences and entities in order, neither overlapping among themselves."""
 
     sentences: tuple[Sentence, ...]
     entities: tuple[Entity, ...]
+
+    @cached_property
+    def _sentence_starts(self) -> list[int]:
+        return [s.start for s in self.sentences]
+
+    @cached_property
+    def _entity_starts(self) -> list[int]:
+        return [e.span.start for e in self.entities]
+
+    def sentence_number(self, place: int) -> int:
+        """The number of the sentence that holds an offset, or of the last one that begins before it (0 if none does)."""
+        return max(0, bisect_right(self._sentence_starts, place) - 1)
+
+    def sentences_in(self, span: Span) -> range:
+        """The numbers of the sentences that share a character with `span`."""
+        first = self.sentence_number(span.start)
+        if first < len(self.sentences) and self.sentences[first].end <= span.start:
+            first += 1
+        return range(first, max(first, bisect_left(self._sentence_starts, span.end)))
+
+    def entities_in(self, span: Span) -> tuple[Entity, ...]:
+        """The entities that share a character with `span`."""
+        first = max(0, bisect_right(self._entity_starts, span.start) - 1)
+        last = bisect_left(self._entity_starts, span.end)
+        return tuple(e for e in self.entities[first:last] if e.span.overlaps(span))
 
 
 class EnglishModels:

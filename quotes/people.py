@@ -4,6 +4,7 @@ Gender is read only from the text (titles, role nouns, pronouns that can mean no
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class People:
     def __init__(self, text: str, parse: Parse, quotations: Sequence[Quotation]) -> None:
         self.text = text
         self.parse = parse
-        self._quoted = [span for quotation in quotations for span in quotation.spans]
+        self._quoted = sorted(span for quotation in quotations for span in quotation.spans)
         self.people: list[Cluster] = []
         self.organisations: list[Cluster] = []
         self._by_mention: dict[Span, Cluster] = {}
@@ -99,14 +100,17 @@ class People:
 
     def at(self, span: Span) -> Cluster | None:
         """The cluster of a name inside `span`, the last one where there are several; people before organisations."""
-        inside = [(s, c) for s, c in self._by_mention.items() if span.overlaps(s)]
+        inside = [
+            (e.span, self._by_mention[e.span]) for e in self.parse.entities_in(span) if e.span in self._by_mention
+        ]
         people = [(s, c) for s, c in inside if c.kind is SpeakerKind.PERSON]
         chosen = max(people or inside, key=lambda pair: pair[0], default=None)
         return chosen[1] if chosen else None
 
     def is_quoted(self, span: Span) -> bool:
         """Whether the words stand inside a quotation."""
-        return any(quoted.contains(span) for quoted in self._quoted)
+        place = bisect_right(self._quoted, Span(span.start, span.start + 10**9)) - 1
+        return place >= 0 and self._quoted[place].contains(span)
 
     def _entities(self, *types: str) -> list[Span]:
         return [e.span for e in self.parse.entities if e.type in types and len(e.span)]
@@ -234,13 +238,14 @@ class People:
     def _vote_by_pronouns(self) -> None:
         """A pronoun most likely means the one person whom its sentence, or else the sentence before it, names."""
         alone: Cluster | None = None  # the only person whom the sentence before names
-        for sentence in self.parse.sentences:
-            inside = [
-                (m, c)
-                for c in self.people
-                for m in c.mentions
-                if sentence.start <= m.start < sentence.end and not self.is_quoted(m)
-            ]
+        by_sentence: dict[int, list[tuple[Span, Cluster]]] = {}
+        for cluster in self.people:
+            for mention in cluster.mentions:
+                if not self.is_quoted(mention):
+                    number = self.parse.sentence_number(mention.start)
+                    by_sentence.setdefault(number, []).append((mention, cluster))
+        for number, sentence in enumerate(self.parse.sentences):
+            inside = by_sentence.get(number, [])
             here = {id(c) for _, c in inside}
             first = min((m.end for m, _ in inside), default=sentence.end)
             for word in sentence.words:

@@ -55,7 +55,7 @@ def speech_features(
         f["term"] = 1.0
     if title and len(words) <= 3 and re.search(r"\b[A-Z][a-z]+$", before) and _NICKNAME_AFTER.match(after):
         f["nickname"] = 1.0
-    if any(e.type == "PERSON" and e.span.start < span.start and span.end < e.span.end for e in parse.entities):
+    if any(e.type == "PERSON" and e.span.start < span.start and span.end < e.span.end for e in parse.entities_in(span)):
         f["inside_name"] = 1.0
     if _PERSONAL & set(lower):
         f["personal"] = 1.0
@@ -82,8 +82,8 @@ def speech_features(
 
 def _tags(quotation: Quotation, parse: Parse) -> list[str]:
     span = quotation.spans[0]
-    for sentence in parse.sentences:
-        if sentence.start < span.end and span.start < sentence.end and sentence.parsed:
+    for sentence in (parse.sentences[n] for n in parse.sentences_in(span)):
+        if sentence.parsed:
             return [w.upos for w in sentence.words if span.start <= w.start < span.end and w.upos != "PUNCT"]
     return []
 

@@ -70,3 +70,24 @@ ORGANISATION_HEADS = frozenset(
     secretariat cabinet bureau authority service corporation foundation center centre coalition alliance movement militia
     kremlin palace presidency regime outlet paper site""".split()
 )
+
+# Nouns for one person by role or station: “the minister” may be somebody named before.
+PERSON_NOUNS = frozenset(
+    """candidate nominee contender hopeful front-runner frontrunner challenger incumbent opponent rival senator congressman
+    congresswoman representative lawmaker legislator governor mayor president premier chancellor minister secretary
+    ambassador envoy diplomat official spokesman spokeswoman spokesperson chief chairman chairwoman chair chairperson
+    director manager strategist adviser advisor aide consultant pollster leader deputy commissioner councillor councilman
+    councilwoman judge justice prosecutor attorney lawyer counsel solicitor barrister sheriff officer detective inspector
+    commander general colonel captain major sergeant lieutenant admiral soldier veteran fighter rebel doctor physician nurse
+    surgeon paramedic midwife professor scientist researcher economist historian analyst expert scholar student teacher
+    principal author writer novelist poet journalist reporter editor columnist correspondent anchor host presenter
+    broadcaster commentator blogger pundit critic actor actress singer rapper musician comedian filmmaker producer artist
+    designer athlete player coach striker goalkeeper trainer referee captain businessman businesswoman billionaire
+    millionaire mogul tycoon magnate entrepreneur investor executive owner founder boss employer employee worker farmer
+    fisherman driver pilot sailor shopkeeper baker butcher builder activist campaigner organizer organiser volunteer donor
+    supporter politician statesman conservative liberal democrat republican socialist libertarian independent priest bishop
+    archbishop pope imam rabbi pastor reverend monk nun king queen prince princess duke duchess man woman boy girl father
+    mother son daughter brother sister husband wife widow grandfather grandmother uncle aunt cousin resident neighbor
+    neighbour witness survivor victim suspect defendant plaintiff refugee migrant pensioner teenager native negotiator
+    mediator monitor observer speaker whip clerk treasurer vicar councilor lecturer harbourmaster""".split()
+)

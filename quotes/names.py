@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quotes.cues import DOCUMENTS, GROUP_HEADS, ORGANISATION_HEADS
+from quotes.cues import DOCUMENTS, GROUP_HEADS, ORGANISATION_HEADS, PERSON_NOUNS
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
 from quotes.people import HE, IT, SHE, THEY, Cluster, People, is_pronoun, name_tokens, noun_gender
@@ -68,16 +68,24 @@ class Names:
             return self.pronoun(mention, previous)
         cluster = self._known.at(mention)
         if cluster is None:
-            return self.description(mention, head, definite)
+            return self.description(mention, head, definite, previous)
         owned = re.match(r"(.*['’]s?)(\s+\S.*)$", words, re.DOTALL)
-        if owned and name_tokens(owned.group(2)) != cluster.tokens:
+        if owned and name_tokens(owned.group(2))[-1:] != cluster.tokens[-1:]:
             # “the premier's office” is an organisation of its own, called by its owner's full name
             owner = cluster.name if self._known.at(Span(mention.start, mention.start + len(owned.group(1)))) else ""
             name = f"{owner}’s{owned.group(2)}" if owner else without_article(words)
             return Named(name, kind_of_noun(head, words), "", 0.85)
-        if cluster.kind is not SpeakerKind.PERSON and head[:1].islower() and head not in cluster.name.lower():
-            return self.description(mention, head, definite)
+        if not self._is_the_name(mention, cluster):
+            return self.description(mention, head, definite, previous)
         return self.named(cluster, words)
+
+    def _is_the_name(self, mention: Span, cluster: Cluster) -> bool:
+        """Whether a mention is the name itself with titles at most: “Mr. Orrin”, not “an Orrin aide”."""
+        inside = [m for m in cluster.mentions if m.overlaps(mention)]
+        before = self.text[mention.start : max(mention.start, inside[-1].start)]
+        after = self.text[min(mention.end, inside[-1].end) : mention.end]
+        titles = [w for w in re.findall(r"[^\W_]+", before) if w.lower() not in ("the", "of", "for", "and")]
+        return not re.search(r"[^\W_]", re.sub(r"^['’]s", "", after)) and all(w[:1].isupper() for w in titles)
 
     def named(self, cluster: Cluster, words: str) -> Named:
         """The answer for a mention that is a name."""
@@ -160,15 +168,16 @@ class Names:
             weight += POSSESSIVE
         return _View(span, cluster, self.parse.sentence_number(span.start), weight)
 
-    def _antecedent(self, span: Span, gender: str, speaker: Cluster | None) -> Cluster | None:
+    def _antecedent(self, span: Span, gender: str | None, speaker: Cluster | None) -> Cluster | None:
         """The person most in view at `span`: near, a subject, outside quotations, of no other gender."""
         here = self.parse.sentence_number(span.start)
         best: tuple[float, Cluster] | None = None
         for view in reversed(self._views[: bisect_left(self._views, span.start, key=_View.place)][-FARTHEST:]):
-            if view.cluster.gender not in (None, gender):
+            if gender is not None and view.cluster.gender not in (None, gender):
                 continue
             score = view.weight - PER_SENTENCE * min(here - view.sentence, REACH)
-            score += KNOWN_GENDER * view.cluster.leaning(gender)
+            if gender is not None:
+                score += KNOWN_GENDER * view.cluster.leaning(gender)
             if speaker is view.cluster:
                 score += PREVIOUS_SPEAKER
             if best is None or score > best[0]:
@@ -193,15 +202,27 @@ class Names:
             return best[1]
         return None
 
-    def description(self, span: Span, head: str, definite: bool) -> Named:
-        """Whom “the minister” or “aid groups” means: a person so described before, or nobody by name."""
+    def description(self, span: Span, head: str, definite: bool, previous: Named | None) -> Named:
+        """Whom “the minister” or “aid groups” means: a person so described or in view before, or nobody by name."""
         words = span.of(self.text)
         head = head.lower()
-        if definite:
+        if definite and head in PERSON_NOUNS:
+            if (
+                previous is not None
+                and previous.kind is SpeakerKind.UNNAMED
+                and head in (previous.name or "").lower().split()
+            ):
+                how = f"“{words}” is taken for {previous.name}, the last to speak"
+                return Named(previous.name, previous.kind, how, 0.7, None, previous.mention)
             found = [c for c in self._known.people if head in c.roles and any(m < span for m in c.mentions)]
             if found:
                 chosen = max(found, key=lambda c: max(m for m in c.mentions if m < span))
-                return Named(chosen.name, SpeakerKind.PERSON, f"the {head} is {chosen.name}", 0.7, chosen)
+                return Named(chosen.name, SpeakerKind.PERSON, f"the {head} is {chosen.name}", 0.75, chosen)
+            if re.match(r"(?:the|The)\b", words):
+                chosen_in_view = self._antecedent(span, noun_gender(head), previous.cluster if previous else None)
+                if chosen_in_view is not None:
+                    how = f"“{words}” is taken for {chosen_in_view.name}, who was last in view"
+                    return Named(chosen_in_view.name, SpeakerKind.PERSON, how, 0.5, chosen_in_view)
         return Named(without_article(words), kind_of_noun(head, words), "", 0.75, None, span)
 
 

@@ -281,13 +281,12 @@ def same_person(one: Iterable[str], other: Iterable[str]) -> bool:
 
 
 def clean_name(words: str) -> str:
-    """A name as it is shown: blanks single, titles and a possessive left out."""
+    """A name as it is shown: blanks single, titles, what stands before them, and a possessive left out."""
     words = re.sub(r"\s+", " ", words).strip(" ,;:\"“”'‘’")
     words = re.sub(r"['’]s?$", "", words)
     tokens = words.split(" ")
-    while len(tokens) > 1 and tokens[0].rstrip(".").lower() in TITLES:
-        tokens.pop(0)
-    return " ".join(tokens)
+    titled = [i for i, token in enumerate(tokens[:-1]) if token.rstrip(".").lower() in TITLES]
+    return " ".join(tokens[titled[-1] + 1 :] if titled else tokens)
 
 
 def _initials(name: str) -> str:

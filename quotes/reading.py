@@ -56,12 +56,12 @@ _COLLAPSED = frozenset(" \t\n\r\f")
 _RUN = re.compile(r"[^ \t\n\r\f]+(?: [^ \t\n\r\f]+)*")
 
 _BLOCKS = frozenset(
-    "address article blockquote body caption center dd details dir div dl dt fieldset figcaption figure "  # noqa: SIM905
+    "address article blockquote body caption center dd details dir div dl dt fieldset figcaption figure "
     "h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu ol p pre search section summary "
     "table tbody tfoot thead tr ul".split()
 )
 _IGNORED = frozenset(
-    "aside audio button canvas datalist dialog footer form nav noscript object select svg template video".split()  # noqa: SIM905
+    "aside audio button canvas datalist dialog footer form nav noscript object select svg template video".split()
 )
 _TRACKED = (_BLOCKS | _IGNORED | {"q"}) - {"hr"}  # the elements whose end matters; <hr> has none
 

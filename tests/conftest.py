@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from quotes.errors import ArtefactMissing
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def pipeline():
+    """The real models, loaded once."""
+    from quotes.pipeline import Pipeline
+
+    try:
+        return Pipeline.load()
+    except ArtefactMissing as error:
+        pytest.skip(f"the models are not here: {error}")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of data that is not in the repository."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"the data that is not in the repository is not in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def articles() -> Path:
+    """The sample articles."""
+    return ROOT / "seeds" / "articles"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

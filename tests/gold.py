@@ -63,7 +63,9 @@ def speaker_is_right(gold: Gold, quotation: Quotation) -> bool:
 
 def speaker_is_wrong(gold: Gold, quotation: Quotation) -> bool:
     """Whether a name is given that is not the speaker's: worse than none."""
-    return quotation.speaker is not None and quotation.speaker.name is not None and not speaker_is_right(gold, quotation)
+    return (
+        quotation.speaker is not None and quotation.speaker.name is not None and not speaker_is_right(gold, quotation)
+    )
 
 
 def _blanks(text: str) -> str:

@@ -90,7 +90,11 @@ def test_article_that_the_project_was_created_from(pipeline, shared):
 @pytest.mark.parametrize(
     ("text", "name", "kind"),
     [
-        ("Premier Ilva Daremont accused the envoys of having “abandoned” the talks.", "Ilva Daremont", SpeakerKind.PERSON),
+        (
+            "Premier Ilva Daremont accused the envoys of having “abandoned” the talks.",
+            "Ilva Daremont",
+            SpeakerKind.PERSON,
+        ),
         (
             "Ilva Daremont spoke on Monday. Daremont’s office said in a statement: “We will study the text with care.”",
             "Ilva Daremont’s office",

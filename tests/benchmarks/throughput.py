@@ -88,7 +88,9 @@ def main() -> None:
     for row in rows:
         for processes in (1, cores):
             command = [sys.executable, "-m", "tests.benchmarks.throughput", "--row", row, "--processes", str(processes)]
-            ran = subprocess.run([*command, "--newswire", str(args.newswire)], capture_output=True, text=True, check=True)
+            ran = subprocess.run(
+                [*command, "--newswire", str(args.newswire)], capture_output=True, text=True, check=True
+            )
             loading, speed, memory = ran.stdout.strip().split("\t")
             name = "200 of newswire" if row == "newswire" else f"{row} words"
             print(f"{name:>16} {processes:>9} {loading:>7} {speed:>8} {memory:>12}", flush=True)

@@ -1,0 +1,59 @@
+"""Builds the service: `uvicorn --factory api.app:create_app`, or `quotes serve`."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import errors
+from api.limits import BodyLimit
+from api.routes import analyses, health
+from api.worker import Analyser, Worker
+from quotes.settings import Settings
+
+
+def load_pipeline() -> Analyser:
+    """Load the real models; imported here so that the service answers /livez while torch is being imported."""
+    from quotes.pipeline import Pipeline
+
+    return Pipeline.load()
+
+
+def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
+    """The service. `load` gives what analyses; it runs in the background once the service has started."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.worker = Worker(load)
+        yield
+        app.state.worker.close()
+
+    app = _Service(
+        title="quotes",
+        version="1",
+        summary="Finds every direct quotation in a news article, who said it, and its stance toward a ceasefire.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.state.settings = Settings()
+    app.add_middleware(BodyLimit)
+    app.include_router(analyses.router)
+    app.include_router(health.router)
+    errors.install(app)
+    return app
+
+
+class _Service(FastAPI):
+    """FastAPI documents every answer under one media type; problems have their own."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            for operations in super().openapi()["paths"].values():
+                for operation in operations.values():
+                    for status, response in operation["responses"].items():
+                        if int(status) >= 400:
+                            response["content"] = {errors.MEDIA_TYPE: response["content"]["application/json"]}
+        assert self.openapi_schema is not None
+        return self.openapi_schema

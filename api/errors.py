@@ -1,0 +1,153 @@
+"""Every error as problem details (RFC 9457), in one shape: type, title, status, detail, instance, errors.
+
+`type` names the kind of problem and never changes; `detail` is for people; each of `errors` points into the body that
+was sent with a JSON pointer in fragment form ("#/text").
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from api import schemas
+from quotes.errors import ArticleTooLong, EmptyArticle, InputError
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 50  # listed in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: its HTTP status, the end of its `type`, and its title."""
+
+    status: int
+    slug: str
+    title: str
+
+
+MALFORMED = Kind(400, "malformed-body", "The body is not JSON in UTF-8")
+NOT_FOUND = Kind(404, "not-found", "There is nothing here")
+METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not allowed here")
+BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
+ARTICLE_TOO_LONG = Kind(413, "article-too-long", "The article is too long")
+NOT_JSON = Kind(415, "unsupported-media-type", "The body must be JSON")
+INVALID = Kind(422, "invalid-request", "The request does not have the form that is asked for")
+EMPTY_ARTICLE = Kind(422, "empty-article", "There is no text in the article")
+UNREADABLE_ARTICLE = Kind(422, "unreadable-article", "The article cannot be read")
+INTERNAL = Kind(500, "internal-error", "The service failed")
+NOT_READY = Kind(503, "not-ready", "The service is not ready")
+
+_OF_STATUS = {kind.status: kind for kind in (MALFORMED, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
+
+
+class Problem(HTTPException):
+    """Raised to answer with a problem; `errors` are pairs of a JSON pointer ("#/text") and what is wrong there."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        errors: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(kind.status, detail, headers)
+        self.kind = kind
+        self.errors = errors
+
+
+def refusal(error: InputError, pointer: str) -> Problem:
+    """The problem for an article that cannot be read; `pointer` is where it stands in the body."""
+    if isinstance(error, EmptyArticle):
+        kind = EMPTY_ARTICLE
+    elif isinstance(error, ArticleTooLong):
+        kind = ARTICLE_TOO_LONG
+    else:
+        kind = UNREADABLE_ARTICLE
+    return Problem(kind, str(error), [(pointer, str(error))])
+
+
+def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """What FastAPI's `responses` needs to document these problems."""
+    titles: dict[int, list[str]] = {}
+    for kind in kinds:
+        titles.setdefault(kind.status, []).append(kind.title)
+    return {status: {"model": schemas.Problem, "description": "; ".join(said)} for status, said in titles.items()}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error with problem details."""
+    app.add_exception_handler(StarletteHTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(Exception, _on_failure)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)
+    if not isinstance(error, Problem):
+        error = _explained(request, error)
+    return _answer(request, error)
+
+
+def _explained(request: Request, error: StarletteHTTPException) -> Problem:
+    """FastAPI's own exception, with a kind and a detail that helps."""
+    kind = _OF_STATUS.get(error.status_code, Kind(error.status_code, "other", "The request failed"))
+    detail = str(error.detail)
+    if kind is NOT_FOUND:
+        detail = f"there is no {request.url.path}; /docs lists what there is"
+    elif kind is METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
+        detail = f"{request.method} is not allowed here; allowed: {allowed}"
+    elif kind is MALFORMED:
+        cause = error.__cause__
+        if isinstance(cause, UnicodeDecodeError):
+            detail = f"byte {cause.start} of the body is not UTF-8"
+        elif isinstance(cause, RecursionError):
+            detail = "the body is nested too deeply"
+        return Problem(kind, detail, [("#", detail)])
+    return Problem(kind, detail, headers=error.headers)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        detail = f"{found[0]['ctx']['error']} at character {found[0]['loc'][1]}"
+        return _answer(request, Problem(MALFORMED, detail, [("#", detail)]))
+    errors = [(_pointer(one["loc"]), _said(one)) for one in found[:MOST_ERRORS]]
+    detail = "; ".join(said if at == "#" else f"{at}: {said}" for at, said in errors)
+    return _answer(request, Problem(INVALID, detail, errors))
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    # The server logs the traceback; what went wrong inside is none of the caller's business.
+    return _answer(request, Problem(INTERNAL, "an unexpected error; it has been logged"))
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    """The JSON pointer, as a URI fragment, for where pydantic found something in the body."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location[1:])
+    return "#" + "".join("/" + quote(step, safe="~", errors="replace") for step in steps)
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    wrong = error.get("ctx", {}).get("error")
+    return str(wrong) if isinstance(wrong, ValueError) else str(error["msg"])
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    body = schemas.Problem(
+        type=f"urn:problem-type:quotes:{problem.kind.slug}",
+        title=problem.kind.title,
+        status=problem.kind.status,
+        detail=problem.detail,
+        instance=quote(request.url.path),
+        errors=[schemas.ProblemError(pointer=pointer, detail=detail) for pointer, detail in problem.errors],
+    )
+    # ASCII, because what is wrong may be a lone surrogate, which UTF-8 cannot hold.
+    content = json.dumps(body.model_dump())
+    return Response(content, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)

@@ -1,0 +1,80 @@
+"""Analysing articles."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Request
+from fastapi.responses import JSONResponse
+
+from api import schemas
+from api.errors import (
+    ARTICLE_TOO_LONG,
+    BODY_TOO_LARGE,
+    EMPTY_ARTICLE,
+    INTERNAL,
+    INVALID,
+    MALFORMED,
+    NOT_JSON,
+    NOT_READY,
+    UNREADABLE_ARTICLE,
+    Problem,
+    documented,
+    refusal,
+)
+from api.worker import Analyser, Worker, worker_of
+from quotes.errors import InputError
+from quotes.exports import to_dict
+from quotes.reading import from_html, from_text
+
+EXAMPLE = {
+    "id": "2024-118",
+    "title": "Minister rules out truce",
+    "text": "“There will be no ceasefire while the shelling goes on,” Foreign Minister Ann Lee said on Monday.",
+}
+
+
+def json_only(request: Request) -> None:
+    """Refuse a body that is not declared to be JSON."""
+    declared = request.headers.get("content-type", "")
+    if declared.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(NOT_JSON, f"send Content-Type: application/json, not {declared or 'none'}")
+
+
+router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_only)])
+
+
+@router.post(
+    "/analyses",
+    operation_id="analyseArticle",
+    summary="Analyse an article",
+    response_model=schemas.Analysis,
+    responses=documented(
+        MALFORMED,
+        BODY_TOO_LARGE,
+        ARTICLE_TOO_LONG,
+        NOT_JSON,
+        INVALID,
+        EMPTY_ARTICLE,
+        UNREADABLE_ARTICLE,
+        INTERNAL,
+        NOT_READY,
+    ),
+)
+async def analyse(
+    asked: Annotated[schemas.AnalysisRequest, Body(openapi_examples={"text": {"value": EXAMPLE}})],
+    request: Request,
+    worker: Annotated[Worker, Depends(worker_of)],
+) -> JSONResponse:
+    """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""
+    most: int = request.app.state.settings.max_characters
+
+    def job(analyser: Analyser) -> JSONResponse:
+        # Reading and writing belong to the job too: for a large page they take long enough to hold up the event loop.
+        read = from_text if asked.html is None else from_html
+        given = (asked.text or "") if asked.html is None else asked.html
+        article = read(given, title=asked.title, url=asked.url, id=asked.id, max_characters=most)
+        return JSONResponse(to_dict(analyser.analyse(article)))
+
+    try:
+        return await worker.run(job)
+    except InputError as error:
+        raise refusal(error, "#/html" if asked.html is not None else "#/text") from error

@@ -1,0 +1,157 @@
+"""What goes in and out over HTTP. The answer has exactly the shape of `quotes.exports.to_dict`; a test keeps it so."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from quotes.document import QuotationKind, SpeakerKind, StanceLabel
+from quotes.errors import InputError
+from quotes.reading import check_characters
+
+
+def _encodable(text: str) -> str:
+    try:
+        check_characters(text)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+
+
+class _Exact(BaseModel):
+    """Neither more fields than these nor fewer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _exactly_one(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema what `AnalysisRequest.exactly_one` checks."""
+    schema["oneOf"] = [
+        {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
+        for given, other in (("text", "html"), ("html", "text"))
+    ]
+
+
+class AnalysisRequest(_Exact):
+    """An article: its `text` or its `html`, and what the caller wants to find again in the answer."""
+
+    model_config = ConfigDict(json_schema_extra=_exactly_one)
+
+    text: Text | None = Field(default=None, description="The article as plain text. Paragraphs end with a line break.")
+    html: Text | None = Field(
+        default=None,
+        description="The article as HTML, a fragment or a page. It is parsed, not rendered; nothing in it is fetched.",
+    )
+    title: Text | None = Field(default=None, description="Its headline; not analysed.")
+    url: Text | None = Field(default=None, description="Where it is published; never fetched.")
+    id: Text | None = Field(default=None, description="The caller's own identifier.")
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> "AnalysisRequest":
+        """Refuse both and neither."""
+        if (self.text is None) == (self.html is None):
+            raise ValueError("give exactly one of text and html")
+        return self
+
+
+class Passage(_Exact):
+    """A stretch of the article. All ends are exclusive."""
+
+    text: str = Field(description="What stands there.")
+    start: int = Field(description="Offset in the article's text, in Unicode code points.")
+    end: int = Field(description="Offset in the article's text, in Unicode code points.")
+    utf16_start: int = Field(description="Offset in the article's text, in UTF-16 code units, as JavaScript counts.")
+    utf16_end: int = Field(description="Offset in the article's text, in UTF-16 code units, as JavaScript counts.")
+    source_start: int | None = Field(description="Offset in the HTML that was sent, in code points; null for text.")
+    source_end: int | None = Field(description="Offset in the HTML that was sent, in code points; null for text.")
+
+
+class Speaker(_Exact):
+    """Who is quoted, and how that is known."""
+
+    name: str | None = Field(description="The fullest name that the article gives; null when unresolved.")
+    kind: SpeakerKind | None
+    confidence: float = Field(ge=0, le=1)
+    unresolved: str | None = Field(description="Why there is no name.")
+    mention: Passage | None = Field(description="Where the article names the speaker of this quotation.")
+    cue: Passage | None = Field(description="The words that report: “said”, “according to”.")
+    rule: str = Field(description="A stable identifier of what decided.")
+    explanation: str = Field(description="The same in one sentence.")
+
+
+class Reason(Passage):
+    """Words that pushed the classifier toward (positive weight) or away from (negative) its answer."""
+
+    weight: float
+
+
+class Stance(_Exact):
+    """The stance toward a ceasefire."""
+
+    label: StanceLabel
+    probability: float = Field(ge=0, le=1, description="Of the label.")
+    probabilities: dict[StanceLabel, float] = Field(description="Of every label; they sum to 1.")
+    reasons: list[Reason]
+
+
+class Quotation(_Exact):
+    """A direct quotation."""
+
+    text: str = Field(description="The quoted words; the spans joined by blanks.")
+    kind: QuotationKind
+    spans: list[Passage] = Field(
+        min_length=1, description="Without the marks. Several where it is interrupted or runs over paragraphs."
+    )
+    speaker: Speaker | None = Field(description="Null for what is not speech.")
+    stance: Stance | None = Field(description="Null for what is not speech.")
+
+
+class Diagnostic(Passage):
+    """Something odd in the article."""
+
+    code: str
+    message: str
+
+
+class Article(_Exact):
+    """The article, as the caller named it."""
+
+    id: str | None
+    title: str | None
+    url: str | None
+    text: str | None = Field(description="The text extracted from HTML, in which offsets count; null for plain text.")
+
+
+class Analysis(_Exact):
+    """What was found in an article."""
+
+    article: Article
+    models: dict[str, str] = Field(description="The version of each model that decided.")
+    quotations: list[Quotation]
+    diagnostics: list[Diagnostic]
+
+
+class Health(_Exact):
+    """The service's state."""
+
+    status: str
+
+
+class ProblemError(_Exact):
+    """One thing that is wrong."""
+
+    pointer: str = Field(description="Where in the body: a JSON pointer as a URI fragment, “#” for the whole of it.")
+    detail: str
+
+
+class Problem(_Exact):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="The kind of problem: a URN that never changes.")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path that was asked for.")
+    errors: list[ProblemError]

@@ -1,0 +1,142 @@
+"""Whom a mention means, on small annotated texts made by hand: no model is loaded."""
+
+import re
+
+import pytest
+
+from quotes import Span, SpeakerKind
+from quotes.marks import find_quotations
+from quotes.names import Named, Names
+from quotes.parsing import Entity, Parse, Sentence, Word
+from quotes.people import People, clean_name, is_pronoun, name_tokens, same_person
+
+
+def annotated(text: str, people: list[str] = (), organisations: list[str] = ()) -> Parse:
+    """Sentences cut at full stops and line ends; the first word of each sentence is its subject; names as listed."""
+    sentences = []
+    for match in re.finditer(r"[^.\n]+[.\n]?", text):
+        words = [
+            Word(m.group(), match.start() + m.start(), match.start() + m.end())
+            for m in re.finditer(r"\w+|[^\w\s]", match.group())
+        ]
+        if words:
+            sentences.append(Sentence(words, text.count("\n", 0, match.start())))
+    entities = []
+    for kind, names in (("PERSON", people), ("ORG", organisations)):
+        for name in names:
+            entities += [Entity(Span(*m.span()), kind) for m in re.finditer(rf"\b{re.escape(name)}\b", text)]
+    longest: list[Entity] = []
+    for entity in sorted(entities, key=lambda e: -len(e.span)):
+        if not any(entity.span.overlaps(other.span) for other in longest):
+            longest.append(entity)
+    return Parse(tuple(sentences), tuple(sorted(longest, key=lambda e: e.span)))
+
+
+def resolve(text, mention, people=(), organisations=(), head=None, previous=None, definite=True) -> Named:
+    """Resolve the last occurrence of `mention`."""
+    parse = annotated(text, people, organisations)
+    names = Names(text, parse, find_quotations(text)[0])
+    start = text.rindex(mention)
+    return names.resolve(Span(start, start + len(mention)), head or mention.split()[-1], definite, previous)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Sen. Ilva  Daremont", "Ilva Daremont"),
+        ("U.S. Sen. Ilva Daremont", "Ilva Daremont"),
+        ("Ilva Daremont’s", "Ilva Daremont"),
+        ("President", "President"),
+    ],
+)
+def test_names_are_shown_without_titles_and_possessives(words, expected):
+    assert clean_name(words) == expected
+
+
+def test_us_is_no_pronoun():
+    assert is_pronoun("us")
+    assert not is_pronoun("US")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Ilva Daremont", "Daremont", True),
+        ("I. Daremont", "Ilva Daremont", True),
+        ("Ilva Daremont", "Petra Daremont", False),
+        ("Ilva Daremont", "Ilva Orrin", False),
+    ],
+)
+def test_same_person(one, other, same):
+    assert same_person(name_tokens(one), name_tokens(other)) is same
+
+
+def test_surname_gets_the_full_name_even_when_it_comes_first():
+    text = "Daremont to leave.\nIlva Daremont will leave. Then Daremont spoke."
+    assert resolve(text, "Daremont", ["Ilva Daremont", "Daremont"]).name == "Ilva Daremont"
+
+
+def test_two_people_with_one_surname_stay_two():
+    text = "Ilva Daremont met Petra Daremont. Nobody else came."
+    known = People(text, annotated(text, ["Ilva Daremont", "Petra Daremont"]), ())
+    assert sorted(c.name for c in known.people) == ["Ilva Daremont", "Petra Daremont"]
+
+
+def test_title_tells_them_apart():
+    text = "Mr. Ulf Orrin sat. Mrs. Dana Orrin stood. She saw Mr. Orrin."
+    assert resolve(text, "Orrin", ["Ulf Orrin", "Dana Orrin", "Orrin"]).name == "Ulf Orrin"
+
+
+def test_acronym_in_brackets_is_the_organisation():
+    text = "The Harbour Workers League (HWL) met. The HWL then spoke."
+    named = resolve(text, "HWL", organisations=["Harbour Workers League", "HWL"])
+    assert (named.name, named.kind) == ("Harbour Workers League", SpeakerKind.ORGANISATION)
+
+
+def test_pronoun_follows_the_person_in_view_through_other_names():
+    text = "Ilva Daremont poured tea. She sat down. Her deputy came in with Tomas Orrin. He stood. “No,” she said."
+    assert resolve(text, "she", ["Ilva Daremont", "Tomas Orrin"]).name == "Ilva Daremont"
+
+
+def test_gender_is_read_from_titles():
+    text = "Ms. Velkamp met Mr. Orrin. “No,” she said."
+    assert resolve(text, "she", ["Velkamp", "Orrin"]).name == "Velkamp"
+
+
+def test_pronoun_with_nobody_before_it_is_unresolved_with_the_reason():
+    named = resolve("“No,” she said.", "she")
+    assert named.name is None
+    assert "she" in named.how
+
+
+def test_office_is_an_organisation_of_its_own_under_the_full_name():
+    text = "Ilva Daremont spoke. Then Daremont’s office wrote."
+    named = resolve(text, "Daremont’s office", ["Ilva Daremont", "Daremont"], head="office")
+    assert (named.name, named.kind) == ("Ilva Daremont’s office", SpeakerKind.ORGANISATION)
+
+
+def test_an_aide_is_not_the_one_who_is_aided():
+    text = "Ilva Daremont slept. A Daremont aide spoke."
+    named = resolve(text, "A Daremont aide", ["Ilva Daremont", "Daremont"], head="aide", definite=False)
+    assert named.name == "Daremont aide"
+    assert named.kind is SpeakerKind.UNNAMED
+
+
+def test_role_means_the_person_so_described():
+    text = "Tomas Orrin, the mayor, met Ilva Daremont, a nurse. Then the mayor spoke."
+    assert resolve(text, "the mayor", ["Tomas Orrin", "Ilva Daremont"], head="mayor").name == "Tomas Orrin"
+
+
+@pytest.mark.parametrize(
+    ("mention", "head", "kind"),
+    [
+        ("aid groups", "group", SpeakerKind.GROUP),
+        ("the resolution", "resolution", SpeakerKind.DOCUMENT),
+        ("the ministry", "ministry", SpeakerKind.ORGANISATION),
+        ("a nurse", "nurse", SpeakerKind.UNNAMED),
+    ],
+)
+def test_descriptions_keep_their_words_and_say_their_kind(mention, head, kind):
+    named = resolve(f"Then {mention} spoke.", mention, head=head, definite=not mention.startswith("a "))
+    assert named.kind is kind
+    assert named.name == mention.removeprefix("the ").removeprefix("a ")

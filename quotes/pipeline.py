@@ -12,6 +12,7 @@ from quotes.document import Analysis, Article, Quotation, Span
 from quotes.errors import EmptyArticle
 from quotes.marks import find_quotations
 from quotes.parsing import EnglishModels, Parse
+from quotes.ranker import SpeakerRanker
 from quotes.settings import Settings
 from quotes.stance import StanceClassifier, StanceQuestion
 
@@ -19,20 +20,23 @@ from quotes.stance import StanceClassifier, StanceQuestion
 class Pipeline:
     """The loaded models and the one function that uses them all."""
 
-    def __init__(self, english: EnglishModels, stance: StanceClassifier) -> None:
+    def __init__(self, english: EnglishModels, ranker: SpeakerRanker, stance: StanceClassifier) -> None:
         self._english = english
+        self._ranker = ranker
         self._stance = stance
 
     @classmethod
     def load(cls) -> "Pipeline":
         """Load every model once. Raises ArtefactMissing or ArtefactAltered."""
         settings = Settings()
-        return cls(EnglishModels.load(settings.english_dir, settings.english_package), StanceClassifier.load())
+        english = EnglishModels.load(settings.english_dir, settings.english_package)
+        return cls(english, SpeakerRanker.load(), StanceClassifier.load())
 
     @property
     def models(self) -> Mapping[str, Artefact]:
         """The artefacts in use, by name; an English package from elsewhere is not one of ours and has none."""
-        found = {"english": self._english.artefact, "stance": self._stance.artefact}
+        parts = {"english": self._english, "attribution": self._ranker, "stance": self._stance}
+        found = {name: part.artefact for name, part in parts.items()}
         return {name: artefact for name, artefact in found.items() if artefact is not None}
 
     def analyse(self, article: Article) -> Analysis:
@@ -43,7 +47,7 @@ class Pipeline:
         quotations, diagnostics = find_quotations(text)
         if quotations:
             parse = self._english.annotate(text, quotations, partial(sentences_to_parse, quotations))
-            quotations = self._with_stances(text, attribute(text, quotations, parse), parse)
+            quotations = self._with_stances(text, attribute(text, quotations, parse, self._ranker), parse)
         versions = {name: artefact.version for name, artefact in self.models.items()}
         return Analysis(article, quotations, diagnostics, versions)
 

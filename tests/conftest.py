@@ -2,8 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from quotes.errors import ArtefactMissing
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -12,10 +10,7 @@ def pipeline():
     """The real models, loaded once."""
     from quotes.pipeline import Pipeline
 
-    try:
-        return Pipeline.load()
-    except ArtefactMissing as error:
-        pytest.skip(f"the models are not here: {error}")
+    return Pipeline.load()
 
 
 @pytest.fixture(scope="session")

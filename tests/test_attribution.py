@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from quotes import QuotationKind, SpeakerKind, StanceLabel, reading
 from tests import gold
@@ -122,3 +124,28 @@ def test_words_that_nobody_is_said_to_say_have_no_speaker(pipeline):
     text = "“The river keeps what it is given, and gives back what it must.”"
     (quotation,) = pipeline.analyse(reading.from_text(text)).quotations
     assert quotation.speaker is None or quotation.speaker.name is None
+
+
+PIECES = st.sampled_from(
+    ["“No truce,” ", "“We left", "” ", "said Ilva Daremont. ", "he said, ", "‘Never,’ ", "according to the ministry", "\n\n", ": ",
+     "The resolution calls for ", "Tomas Orrin ", "\u00a0", "\r\n", "é\u0301 ", "\U0001f600", "― Nadia Velkamp", "\"", "'", " . "]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(PIECES, min_size=1, max_size=14))
+def test_any_text_is_analysed_with_spans_inside_it(pipeline, pieces):
+    text = "".join(pieces)
+    if not text.strip():
+        return
+    analysis = pipeline.analyse(reading.from_text(text))
+    places = []
+    for quotation in analysis.quotations:
+        places += quotation.spans
+        if quotation.speaker is not None:
+            evidence = quotation.speaker.evidence
+            places += [span for span in (evidence.mention, evidence.cue) if span is not None]
+        if quotation.stance is not None:
+            places += [reason.span for reason in quotation.stance.reasons]
+            assert abs(sum(quotation.stance.probabilities.values()) - 1) < 1e-6
+    assert all(0 <= span.start < span.end <= len(text) for span in places)

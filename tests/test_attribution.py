@@ -127,9 +127,12 @@ def test_words_that_nobody_is_said_to_say_have_no_speaker(pipeline):
 
 
 PIECES = st.sampled_from(
-    ["“No truce,” ", "“We left", "” ", "said Ilva Daremont. ", "he said, ", "‘Never,’ ", "according to the ministry", "\n\n", ": ",
-     "The resolution calls for ", "Tomas Orrin ", "\u00a0", "\r\n", "é\u0301 ", "\U0001f600", "― Nadia Velkamp", "\"", "'", " . "]
-)  # fmt: skip
+    """“No_truce,”_|“We_left|”_|said_Ilva_Daremont._|he_said,_|‘Never,’_|according_to_the_ministry|:_|The_resolution_calls_for_
+    |Tomas_Orrin_|―_Nadia_Velkamp|"|'|_._""".replace("\n    ", "")
+    .replace("_", " ")
+    .split("|")
+    + ["\n\n", "\r\n", "\u00a0", "e\u0301", "\U0001f600"]
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,6 +19,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -26,6 +27,7 @@ HERE = Path(__file__).parent
 SEED = 1234
 VECTOR_WORDS = 50_000
 PACKAGE = "news"
+ANNEALED = 0.0005  # the tagger's last learning rate; not swept
 
 
 def train_vectors(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -74,26 +76,30 @@ def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
     from stanza.models import tagger
 
     train, dev = _conllu(data, work / "pos", "train", (5,)), _conllu(data, work / "pos", "dev", (5,))
-    tagger.main(
-        [
-            *(
-                "--train_file",
-                str(train),
-                "--eval_file",
-                str(dev),
-                "--output_file",
-                str(work / "pos" / "dev.pred.conllu"),
-            ),
-            *("--lang", "en", "--shorthand", "en_news", "--wordvec_pretrain_file", str(_pretrain(work))),
-            *("--hidden_dim", "160", "--num_layers", "1", "--char_hidden_dim", "100", "--char_emb_dim", "50"),
-            *("--char_bidirectional", "--deep_biaff_hidden_dim", "160", "--composite_deep_biaff_hidden_dim", "50"),
-            *("--word_emb_dim", "75", "--word_cutoff", "3", "--transformed_dim", "100", "--tag_emb_dim", "32"),
-            *("--dropout", "0.33", "--word_dropout", "0.15", "--batch_size", "64", "--max_steps", "4000"),
-            *("--eval_interval", "250", "--fix_eval_interval", "--max_steps_before_stop", "500"),
-            *("--lr", "0.003", "--second_lr", "0.0007"),
-            *("--save_dir", str(work / "pos"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
-        ]
-    )
+    arguments = [
+        *("--train_file", str(train), "--eval_file", str(dev), "--output_file", str(work / "pos" / "dev.pred.conllu")),
+        *("--lang", "en", "--shorthand", "en_news", "--wordvec_pretrain_file", str(_pretrain(work))),
+        *("--hidden_dim", "160", "--num_layers", "1", "--char_hidden_dim", "100", "--char_emb_dim", "50"),
+        *("--char_bidirectional", "--deep_biaff_hidden_dim", "160", "--composite_deep_biaff_hidden_dim", "50"),
+        *("--word_emb_dim", "75", "--word_cutoff", "3", "--transformed_dim", "100", "--tag_emb_dim", "32"),
+        *("--dropout", "0.33", "--word_dropout", "0.15", "--batch_size", "64", "--fix_eval_interval"),
+        *("--save_dir", str(work / "pos"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
+    ]
+    if not resume:
+        tagger.main([*arguments, "--lr", "0.003", "--max_steps", "1250", "--eval_interval", "250"])
+    # Stanza's tagger has no way to go on from a model with smaller steps (its second optimiser is never used), so the
+    # trainer that it builds is replaced by one that does.
+    fresh = tagger.Trainer
+
+    def continued(args: dict[str, Any], vocab: Any, **others: Any) -> Any:
+        trainer = fresh(args=args, model_file=str(work / "pos" / "news.pt"), **others)
+        for optimiser in trainer.optimizers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = ANNEALED
+        return trainer
+
+    tagger.Trainer = continued
+    tagger.main([*arguments, "--max_steps", "600", "--eval_interval", "150"])
 
 
 def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -156,7 +162,7 @@ def train_ner(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
         *("--save_dir", str(folder), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]
     if not resume:
-        ner_tagger.main([*arguments, "--lr", "0.1", "--min_lr", "0.001", "--max_steps", "6000"])
+        ner_tagger.main([*arguments, "--lr", "0.1", "--min_lr", "0.001", "--max_steps", "5200"])
     # smaller steps from the best model on: about a point of F1
     ner_tagger.main([*arguments, "--lr", "0.02", "--min_lr", "0.001", "--max_steps", "2000", "--finetune"])
 

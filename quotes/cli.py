@@ -1,16 +1,19 @@
-"""The command line: `quotes analyse`, `quotes serve`, `quotes models`.
+"""The command line: `quotes analyse`, `quotes serve`, `quotes models`, `quotes evaluate`.
 
 Exit status: 0 when all went well, 1 when a model cannot be used, 2 when something given cannot be read (what else was
 given is still analysed), 130 when interrupted. What is slow to import is imported by the command that needs it.
 """
 
 import argparse
+import csv
 import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from quotes import artefacts
 from quotes.document import Analysis, Article, Quotation
@@ -19,6 +22,9 @@ from quotes.exports import to_csv, to_dict
 from quotes.reading import from_file
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from quotes.evaluation import Figure, Gold, Judgement, PredictedArticle
     from quotes.settings import Settings
 
 PIPE_WIDTH = 120  # of tables, in characters, where the output is no terminal
@@ -72,6 +78,21 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="check the models and show their versions, scores and hashes")
     models.set_defaults(command=_models)
+
+    evaluate = commands.add_parser("evaluate", help="measure how good the answers are on a test set")
+    measures = evaluate.add_subparsers(required=True, metavar="WHAT")
+    speakers = measures.add_parser(
+        "speakers",
+        help="who said it",
+        description="Hold speakers against a test set, with 95 %% intervals. The formats are in docs/evaluation.md.",
+    )
+    speakers.add_argument("gold", type=Path, metavar="GOLD", help="the test set: JSON Lines, a quotation a line")
+    source = speakers.add_mutually_exclusive_group(required=True)
+    source.add_argument("predictions", type=Path, nargs="?", metavar="PRED", help="JSON Lines, an article a line")
+    source.add_argument("--run", type=Path, metavar="DIR", help="analyse the articles DIR/<doc>.txt instead")
+    speakers.add_argument("--json", metavar="FILE", help="write the figures as JSON too")
+    speakers.add_argument("--errors", metavar="FILE", help="write what is not right as CSV, for a spreadsheet")
+    speakers.set_defaults(command=_evaluate_speakers)
     return parser
 
 
@@ -233,6 +254,97 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
+
+
+# --- evaluate ---
+
+
+def _evaluate_speakers(args: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from quotes.evaluation import evaluate_speakers, read_gold, read_predictions
+
+    gold = read_gold(args.gold)
+    docs = list(dict.fromkeys(quotation.doc for quotation in gold))
+    found = None if args.run else read_predictions(args.predictions)
+    if found is not None and (absent := [doc for doc in docs if doc not in found]):
+        if len(absent) == len(docs):
+            raise InputError(f"{args.predictions}: it has none of the articles of {args.gold}; compare “doc” in both")
+        some = f"{len(absent)} of {len(docs)} articles, {absent[0]} the first; their quotations count as missed"
+        print(f"quotes: {args.predictions} has no line for {some}", file=sys.stderr)
+    with ExitStack() as stack:  # opened before the work begins, which can be long
+        json_file, errors_file = (
+            stack.enter_context(_writable(path, encoding)) if path else None
+            for path, encoding in ((args.json, "utf-8"), (args.errors, "utf-8-sig"))  # spreadsheets look for the mark
+        )
+        judgements, figures = evaluate_speakers(gold, _run(args.run, docs) if found is None else found)
+        console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        with console.capture() as capture:
+            for table in _figure_tables(figures, f"{len(gold)} quotations in {len(docs)} articles"):
+                console.print(table)
+        sys.stdout.write(capture.get())
+        if json_file:
+            result = {"articles": len(docs), "quotations": len(gold), "figures": [asdict(f) for f in figures]}
+            json.dump(result, json_file, ensure_ascii=False, indent=2)
+            json_file.write("\n")
+        if errors_file:
+            csv.writer(errors_file).writerows(_error_rows(judgements))
+    return 0
+
+
+def _run(folder: Path, docs: Sequence[str]) -> "dict[str, PredictedArticle]":
+    """What the pipeline finds in the articles, with a bar on a terminal meanwhile."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from quotes.evaluation import run
+
+    console = Console(stderr=True)
+    articles = run(folder, docs, max_characters=_settings().max_characters)
+    bar = track(articles, "Analysing", len(docs), console=console, transient=True, disable=not console.is_terminal)
+    return {article.doc: article for article in bar}
+
+
+def _writable(path: str, encoding: str) -> IO[str]:
+    try:
+        return open(path, "w", encoding=encoding, newline="")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _figure_tables(figures: "Sequence[Figure]", title: str) -> "Iterator[Table]":
+    """Who speaks, a row for all, each band and each kind of speaker; then everything else, a row a figure."""
+    from rich.table import Table
+
+    def shown(figure: "Figure") -> str:
+        return f"{100 * figure.value:.1f} ({100 * figure.low:.1f}–{100 * figure.high:.1f})"
+
+    names = {"right": "Right", "wrong": "Wrong", "unresolved": "Unresolved"}
+    cells = {(figure.group, figure.metric): figure for figure in figures if figure.metric in names}
+    order = ("all", "full", "short", "person", "organisation", "document", "group", "unnamed")
+    table = Table("Speakers of", "Quotations", *(f"{name} %" for name in names.values()), title=title)
+    for group in (group for group in order if (group, "right") in cells):
+        its = [cells[group, metric] for metric in names]
+        table.add_row(group, str(its[0].n), *map(shown, its))
+    if cells:
+        yield table
+    table = Table("Figure", "Of", "n", "%", caption="In brackets: 95 % intervals by bootstrap over articles.")
+    for figure in sorted(figures, key=lambda figure: figure.metric):
+        if figure.metric not in names:
+            table.add_row(figure.metric, figure.group, str(figure.n), shown(figure))
+    yield table
+
+
+def _error_rows(judgements: "Iterable[Judgement]") -> Iterator[tuple[str, ...]]:
+    """A header, then a row for each quotation that is not wholly right, in words that an editor can read."""
+    yield "doc", "words", "gold", "given", "verdict"
+    for judgement in judgements:
+        gold, given = judgement.gold, judgement.given
+        if not judgement.is_fine:
+            words = f"“{_line(judgement.words)}”" if judgement.words else f"characters {gold.start} to {gold.end}"
+            yield gold.doc, words, gold.who or "", (given and given.name) or "", judgement.verdict.value
 
 
 if __name__ == "__main__":

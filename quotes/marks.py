@@ -24,6 +24,8 @@ _TERMINAL = ".!?…"
 _BRACKETS = "([{—–-/"
 # Words that begin with an apostrophe: a mark before them does not open a quotation.
 _ELISIONS = re.compile(r"(?:\d\ds?|em|tis|twas|til|cause|bout|n|round|neath|ere|t)\b", re.IGNORECASE)
+# ‘The Sailors’ Daughter’: after a possessive in a title, more of the title and its closing mark.
+_TITLE_GOES_ON = re.compile(r"(?:[A-Z]\w+\s+){0,3}[A-Z]\w+[’'](?!\w)")
 # A full quotation has a clause in it; shorter ones are read as the reporter's words unless they stand on their own.
 FULL_WORDS = 5
 # The reporter's words between two parts of one sentence: “We tried,” she said on Monday, “and failed.”
@@ -240,7 +242,8 @@ def _single_close(text: str, block: Span, marks: list[_Mark], index: int) -> int
         if before in ".,!?…;:—–)]" or _is_double_char(before):
             return number
         rest = text[mark.end : block.end].lstrip()
-        possessive = before in "sS" and after.isspace() and rest[:1].islower()
+        titled = _TITLE_GOES_ON.match(rest) and text[marks[index].end : mark.start].istitle()
+        possessive = before in "sS" and after.isspace() and (rest[:1].islower() or titled)
         if not possessive:
             return number
         possible = number if possible is None else possible

@@ -144,6 +144,9 @@ class Surroundings:
                 for head, how in self._subjects(tree, position, outside, lemma):
                     candidate = self._candidate(tree, head, Span(word.start, word.end), "verb", lemma)
                     candidate.features[f"subject={how}"] = 1.0
+                    candidate.features[f"subject={how}&governs={position in governors}&group={_group(lemma)}"] = 1.0
+                    if how == "modified":
+                        candidate.features.pop("oblique", None)  # “on a resolution calling for”: of the other clause
                     if tree.is_passive(position):
                         candidate.features["passive"] = 1.0
                     yield self._placed(candidate, tree, position, quoted, span, governors, verbs)
@@ -212,7 +215,9 @@ class Surroundings:
     def _subjects(self, tree: Tree, verb: int, outside: set[int], lemma: str) -> Iterator[tuple[int, str]]:
         subject = tree.subject(verb)
         if subject is not None and subject in outside and tree.words[subject].lemma.lower() not in _TIMES:
-            yield _top(tree, subject, outside), "own" if tree.words[subject].head == verb else "shared"
+            own = tree.words[subject].head == verb
+            modified = tree.words[verb].head == subject and tree.words[verb].relation.startswith("acl")
+            yield _top(tree, subject, outside), "own" if own else "modified" if modified else "shared"
             return
         if lemma in SAYING:
             # “…,” said X where the parser saw no subject: the nominal right after the verb, or else right before it
@@ -369,7 +374,7 @@ class Surroundings:
     def _candidate(self, tree: Tree, head: int, cue: Span | None, rule: str, lemma: str) -> Candidate:
         phrase = tree.phrase(head)
         word = tree.words[head]
-        named = self._name_in(phrase, word.start)
+        named = self._name_in(phrase, word.start) or self._name_after(tree, head)
         first = phrase.of(self.text).split(" ")[0].lower()
         candidate = Candidate(named or phrase, word.lemma or word.text, rule, cue, lemma, first not in _INDEFINITE)
         if any(tree.words[c].relation == "case" and tree.words[c].text.lower() != "'s" for c in tree.dependents[head]):
@@ -390,6 +395,16 @@ class Surroundings:
                 follows = entity.span.start >= head and not _BELONGS.search(self.text, head, entity.span.start)
                 if entity.type == "PERSON" and follows:
                     return entity.span
+        return None
+
+    def _name_after(self, tree: Tree, head: int) -> Span | None:
+        """The person's name that a title runs into where the parser cut them apart: “spokesman John Kirby”."""
+        for word in tree.words[head + 1 : head + 6]:
+            for entity in self.parse.entities_in(Span(word.start, word.end)):
+                if entity.type == "PERSON":
+                    return entity.span
+            if word.upos not in ("PROPN", "NOUN", "ADJ"):
+                break
         return None
 
 

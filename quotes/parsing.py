@@ -275,8 +275,10 @@ def _words(sentence: Any) -> list[Word]:
     for token in sentence.tokens:
         place, fits = token.start_char, "".join(w.text for w in token.words) == token.text
         for word in token.words:
-            end = place + len(word.text) if fits else token.end_char
-            result.append(Word(word.text, place if fits else token.start_char, end))
+            # a token of one word is the token, even where Stanza shows a very long one as "<UNK>"
+            split = fits and len(token.words) > 1
+            end = place + len(word.text) if split else token.end_char
+            result.append(Word(word.text, place if split else token.start_char, end))
             place = end
     return result
 

@@ -108,3 +108,9 @@ def test_unknown_package_is_refused(tmp_path):
     (tmp_path / "resources.json").write_text("{}")
     with pytest.raises((ArtefactMissing, ArtefactAltered)):
         EnglishModels.load(tmp_path, "nothing")
+
+
+def test_a_very_long_address_keeps_its_offsets(english):
+    text = "See http://example.org/" + "a" * 600 + " for more."
+    words = annotate(english, text, parse=False).sentences[0].words
+    assert [(w.start, w.end) for w in words][:2] == [(0, 3), (4, text.index(" for"))]

@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 SEED = 1234
 VECTOR_WORDS = 50_000
 PACKAGE = "news"
-ANNEALED = 0.0005  # the tagger's last learning rate; not swept
+POS_ANNEALED, NER_ANNEALED = 0.0005, 0.02  # learning rates of the last steps; not swept
 
 
 def train_vectors(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -95,11 +95,11 @@ def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
         trainer = fresh(args=args, model_file=str(work / "pos" / "news.pt"), **others)
         for optimiser in trainer.optimizers.values():
             for group in optimiser.param_groups:
-                group["lr"] = ANNEALED
+                group["lr"] = POS_ANNEALED
         return trainer
 
     tagger.Trainer = continued
-    tagger.main([*arguments, "--max_steps", "600", "--eval_interval", "150"])
+    tagger.main([*arguments, "--max_steps", "900", "--eval_interval", "150"])
 
 
 def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -157,14 +157,23 @@ def train_ner(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
         ),
         *("--wordvec_pretrain_file", str(_pretrain(work)), "--no_emb_finetune", "--word_emb_dim", "100"),
         *("--hidden_dim", "200", "--char_hidden_dim", "100", "--char_emb_dim", "50", "--word_dropout", "0.01"),
-        *("--optim", "sgd", "--batch_size", "16", "--max_batch_words", "800", "--lr_decay", "0.5", "--patience", "2"),
-        *("--eval_interval", "400", "--max_steps_no_improve", "4000"),
+        *("--optim", "sgd", "--batch_size", "16", "--max_batch_words", "800", "--lr_decay", "0.5"),
+        *("--lr", "0.1", "--min_lr", "0.001", "--max_steps_no_improve", "4000"),
         *("--save_dir", str(folder), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]
     if not resume:
-        ner_tagger.main([*arguments, "--lr", "0.1", "--min_lr", "0.001", "--max_steps", "5200"])
-    # smaller steps from the best model on: about a point of F1
-    ner_tagger.main([*arguments, "--lr", "0.02", "--min_lr", "0.001", "--max_steps", "2000", "--finetune"])
+        ner_tagger.main([*arguments, "--eval_interval", "400", "--patience", "2", "--max_steps", "6000"])
+    # smaller and smaller steps from the best model on; Stanza would go on with the rate that is stored in the model
+    stored = ner_tagger.load_model
+
+    def continued(*args: Any) -> Any:
+        loaded_args, trainer, vocab = stored(*args)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = NER_ANNEALED
+        return loaded_args, trainer, vocab
+
+    ner_tagger.load_model = continued
+    ner_tagger.main([*arguments, "--finetune", "--eval_interval", "200", "--patience", "0", "--max_steps", "1400"])
 
 
 def assemble(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:

@@ -99,7 +99,7 @@ def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
         return trainer
 
     tagger.Trainer = continued
-    tagger.main([*arguments, "--max_steps", "900", "--eval_interval", "150"])
+    tagger.main([*arguments, "--max_steps", "450", "--eval_interval", "150"])
 
 
 def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:

@@ -76,7 +76,7 @@ def _speaker(text: str, candidate: Candidate, named: Named, confidence: float) -
 
 def _unresolved(reason: str, candidate: Candidate | None) -> Speaker:
     mention, cue = (candidate.mention, candidate.cue) if candidate else (None, None)
-    return Speaker(None, None, 0.0, Evidence(mention, cue, "unresolved", f"unresolved: {reason}"), unresolved=reason)
+    return Speaker(None, None, 0.0, Evidence(mention, cue, "unresolved", reason), unresolved=reason)
 
 
 _EXPLANATIONS = {

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from quotes.reading import from_file
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from quotes.evaluation import Figure, Gold, Judgement, PredictedArticle
+    from quotes.evaluation import Figure, Judgement, PredictedArticle
     from quotes.settings import Settings
 
 PIPE_WIDTH = 120  # of tables, in characters, where the output is no terminal
@@ -84,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     speakers = measures.add_parser(
         "speakers",
         help="who said it",
-        description="Hold speakers against a test set, with 95 %% intervals. The formats are in docs/evaluation.md.",
+        description="Hold the speakers in PRED, or those that --run finds, against a test set, with 95 % intervals. "
+        "The formats are in docs/evaluation.md.",
     )
     speakers.add_argument("gold", type=Path, metavar="GOLD", help="the test set: JSON Lines, a quotation a line")
     source = speakers.add_mutually_exclusive_group(required=True)
@@ -197,8 +199,7 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
     if speaker is None:
         return said, "–", "not speech", "–"
     who = speaker.name or "unresolved"
-    how = " ".join(filter(None, (speaker.evidence.explanation, speaker.unresolved and f"({speaker.unresolved})")))
-    return said, who, how, "–" if stance is None else f"{stance.label.value} {stance.probability:.2f}"
+    return said, who, speaker.evidence.explanation, "–" if stance is None else f"{stance.label.value} {stance.probability:.2f}"
 
 
 def _shortened(text: str) -> str:
@@ -260,15 +261,13 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _evaluate_speakers(args: argparse.Namespace) -> int:
-    from contextlib import ExitStack
-
     from rich.console import Console
 
-    from quotes.evaluation import evaluate_speakers, read_gold, read_predictions
+    from quotes.evaluation import RESAMPLES, SEED, evaluate_speakers, read_gold, read_predictions
 
     gold = read_gold(args.gold)
     docs = list(dict.fromkeys(quotation.doc for quotation in gold))
-    found = None if args.run else read_predictions(args.predictions)
+    found = None if args.predictions is None else read_predictions(args.predictions)
     if found is not None and (absent := [doc for doc in docs if doc not in found]):
         if len(absent) == len(docs):
             raise InputError(f"{args.predictions}: it has none of the articles of {args.gold}; compare “doc” in both")
@@ -286,7 +285,12 @@ def _evaluate_speakers(args: argparse.Namespace) -> int:
                 console.print(table)
         sys.stdout.write(capture.get())
         if json_file:
-            result = {"articles": len(docs), "quotations": len(gold), "figures": [asdict(f) for f in figures]}
+            result = {
+                "articles": len(docs),
+                "quotations": len(gold),
+                "interval": {"level": 0.95, "over": "articles", "resamples": RESAMPLES, "seed": SEED},
+                "figures": [asdict(figure) for figure in figures],
+            }
             json.dump(result, json_file, ensure_ascii=False, indent=2)
             json_file.write("\n")
         if errors_file:
@@ -337,14 +341,16 @@ def _figure_tables(figures: "Sequence[Figure]", title: str) -> "Iterator[Table]"
     yield table
 
 
-def _error_rows(judgements: "Iterable[Judgement]") -> Iterator[tuple[str, ...]]:
+def _error_rows(judgements: "Iterable[Judgement]") -> Iterator[Sequence[str]]:
     """A header, then a row for each quotation that is not wholly right, in words that an editor can read."""
     yield "doc", "words", "gold", "given", "verdict"
     for judgement in judgements:
         gold, given = judgement.gold, judgement.given
-        if not judgement.is_fine:
+        if judgement.verdict not in ("right", "nobody"):
             words = f"“{_line(judgement.words)}”" if judgement.words else f"characters {gold.start} to {gold.end}"
-            yield gold.doc, words, gold.who or "", (given and given.name) or "", judgement.verdict.value
+            cells = [gold.doc, words, gold.who or "", (given and given.name) or "", judgement.verdict.value]
+            # a spreadsheet would run a cell that begins with = + - or @ as a formula
+            yield ["'" + cell if cell and not (cell[0].isalnum() or cell[0] == "“") else cell for cell in cells]
 
 
 if __name__ == "__main__":

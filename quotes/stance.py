@@ -103,8 +103,8 @@ for _class, _words in _LEXICON.items():
         else:
             _WHOLE.setdefault(_word, _class)
 
-# Stopping the fighting, and going on with it, are mostly phrases ("end this war", "lay down your arms", "press on"). They
-# are found in a string with one letter for each token: the letter of its class, "|" between sentences, "-" elsewhere.
+# Stopping the fighting, and going on with it, are mostly phrases ("end this war", "lay down your arms", "press on").
+# They are found in a string with one letter for each token: its class's, "|" between sentences, "-" elsewhere.
 _LETTERS = {name: name[0].lower() for name in ("STOP", "FIGHT", "ARMS", "LAY", "KEEP", "GO", "ONWARD", "NOT")}
 _LETTERS |= {"HALT": "v", ".": "|", "?": "|", "!": "|", ":": "|"}
 _PHRASES = {
@@ -114,8 +114,8 @@ _PHRASES = {
 _ONLY_IN_PHRASES = frozenset({"LAY", "GO", "ONWARD"})
 _SHORT = 5  # a quotation of fewer tokens is read through what surrounds it (5 and 8 tried: equal within noise)
 
-# How much each group of features counts. Cross-validated on written and real quotations together, classes 0.7 to 1.5 and
-# cues 0.15 to 0.3; macro-F1 moved by less than 0.015 on either.
+# How much each group of features counts. Cross-validated on written and real quotations together, classes 0.7 to 1.5
+# and cues 0.15 to 0.3; macro-F1 moved by less than 0.02 on either.
 _WEIGHTS = {
     "characters": 1.0,  # 3 and 4 characters of the quoted words
     "stems": 1.0,  # beginnings of quoted words, 1 and 2 in a row
@@ -130,7 +130,7 @@ _WEIGHTS = {
 
 @dataclass(frozen=True, slots=True)
 class StanceQuestion:
-    """What is asked: the spans of a quotation, the span of the sentences that carry it, the spans of its speaker's mentions.
+    """What is asked: a quotation's spans, the span of the sentences that carry it, the spans of its speaker's mentions.
 
     All count in the article's text. The speaker's mentions are hidden from the classifier.
     """
@@ -342,7 +342,7 @@ def _cues(plain: Sequence[_Symbol], classes: Sequence[_Symbol], quoted: Sequence
 
 
 class Vocabulary(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Features (dicts of name to value) to the columns of a sparse matrix; names in fewer than `min_df` rows are left out.
+    """Features (dicts of name to value) to columns of a sparse matrix; names in fewer than `min_df` rows are left out.
 
     scikit-learn's DictVectorizer does the same, but a dict of 100,000 names takes skops ten seconds to load.
     """
@@ -406,8 +406,8 @@ class StanceClassifier:
     def load(cls, artefact: Artefact | None = None) -> "StanceClassifier":
         """Load models/stance, or the artefact given.
 
-        Raises ArtefactMissing when a file is not there; ArtefactAltered when one is not what the manifest names, or needs a
-        type that is not on the list.
+        Raises ArtefactMissing when a file is not there; ArtefactAltered when one is not what the manifest names, or
+        needs a type that is not on the list.
         """
         import skops.io
 
@@ -456,6 +456,7 @@ class StanceClassifier:
 
 
 # A token counts as a reason from this share of the strongest one's weight; at most so many reasons for, and against.
+# Chosen by reading answers: with less, function words crowd in.
 _NOTICED, _FOR, _AGAINST = 0.25, 3, 2
 
 

@@ -27,6 +27,7 @@ ALLOWED = {
     "settings": {"reading"},
     "pipeline": {"artefacts", "attribution", "document", "errors", "marks", "parsing", "ranker", "settings", "stance"},
     "exports": {"document"},
+    "evaluation": {"document", "errors", "people", "reading", "pipeline"},
     "cli": None,  # a door: anything in quotes
 }
 HEAVY = {"stanza": {"parsing"}, "torch": {"parsing"}, "sklearn": {"stance"}, "skops": {"stance", "ranker"}}

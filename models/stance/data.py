@@ -86,12 +86,18 @@ def _locate(quote: str, context: str) -> tuple[Span, ...]:
     spans: list[Span] = []
     first = 0
     while first < len(words):
+        after = spans[-1].end if spans else 0
         for last in range(len(words) - 1, first - 1, -1):
             piece = quote[words[first].start() : words[last].end()]
-            piece = piece if last == len(words) - 1 else piece.rstrip(",.")  # "…," she said becomes "…." or "…,"
-            start = context.find(piece, spans[-1].end if spans else 0)
-            if piece and start >= 0:
-                spans.append(Span(start, start + len(piece)))
+            # Joining the pieces, "We tried." she said may have become "We tried," and the other way round.
+            found = [
+                (start, form)
+                for form in (piece, piece.rstrip(",."))
+                if form and (start := context.find(form, after)) >= 0
+            ]
+            if found:
+                start, form = found[0]
+                spans.append(Span(start, start + len(form)))
                 first = last
                 break
         first += 1

@@ -199,7 +199,12 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
     if speaker is None:
         return said, "–", "not speech", "–"
     who = speaker.name or "unresolved"
-    return said, who, speaker.evidence.explanation, "–" if stance is None else f"{stance.label.value} {stance.probability:.2f}"
+    return (
+        said,
+        who,
+        speaker.evidence.explanation,
+        "–" if stance is None else f"{stance.label.value} {stance.probability:.2f}",
+    )
 
 
 def _shortened(text: str) -> str:

@@ -273,9 +273,9 @@ def _one_person(one: list[str], other: list[str]) -> bool:
 
 def name_words(name: str) -> list[str]:
     """A name's words without case, accents, punctuation, possessives and the article before it."""
-    letters = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    letters = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
     plain = re.sub(r"(?<=\w)(?:['’]s?(?!\w)|\.(?=\w))", "", letters)  # also “U.S.” is “US”
-    words = re.findall(r"[\w&]+", plain.casefold())
+    words = re.findall(r"[\w&]+", plain)
     return words[1:] if len(words) > 1 and words[0] in ("the", "a", "an") else words
 
 

@@ -7,7 +7,7 @@ quotation mark as `"`; nothing is inserted or removed inside a paragraph, so tha
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -271,16 +271,24 @@ def _with_plain_marks(text: str, quotations: Sequence[Quotation]) -> str:
 
 def _words(sentence: Any) -> list[Word]:
     """The words of a Stanza sentence. The parts of a multi-word token share its characters, in order where they fit."""
-    result = []
+    result: list[Word] = []
     for token in sentence.tokens:
         place, fits = token.start_char, "".join(w.text for w in token.words) == token.text
         for word in token.words:
             # a token of one word is the token, even where Stanza shows a very long one as "<UNK>"
             split = fits and len(token.words) > 1
-            end = place + len(word.text) if split else token.end_char
-            result.append(Word(word.text, place if split else token.start_char, end))
-            place = end
+            start, place = (place, place + len(word.text)) if split else (token.start_char, token.end_char)
+            result.extend(_without_marks(Word(word.text, start, place)))
     return result
+
+
+def _without_marks(word: Word) -> Iterator[Word]:
+    """The word, quotation marks that the tokeniser left on it split off."""
+    if '"' not in word.text or len(word.text) != word.end - word.start:
+        yield word
+        return
+    for piece in re.finditer(r'"|[^"]+', word.text):
+        yield Word(piece.group(), word.start + piece.start(), word.start + piece.end())
 
 
 def _document(sentences: list[Sentence]) -> Any:

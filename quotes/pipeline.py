@@ -35,8 +35,11 @@ class Pipeline:
     @property
     def models(self) -> Mapping[str, Artefact]:
         """The artefacts in use, by name; an English package from elsewhere is not one of ours and has none."""
-        parts = {"english": self._english, "attribution": self._ranker, "stance": self._stance}
-        found = {name: part.artefact for name, part in parts.items()}
+        found = {
+            "english": self._english.artefact,
+            "attribution": self._ranker.artefact,
+            "stance": self._stance.artefact,
+        }
         return {name: artefact for name, artefact in found.items() if artefact is not None}
 
     def analyse(self, article: Article) -> Analysis:
@@ -67,7 +70,7 @@ class Pipeline:
 
 def _context(quotation: Quotation, parse: Parse) -> Span:
     """The sentences that carry the quotation, with the reporter's words."""
-    touching = [s for s in parse.sentences if any(s.start < x.end and x.start < s.end for x in quotation.spans)]
+    touching = [parse.sentences[n] for span in quotation.spans for n in parse.sentences_in(span)]
     start = min([s.start for s in touching] + [quotation.start])
     return Span(start, max([s.end for s in touching] + [quotation.end]))
 

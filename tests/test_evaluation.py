@@ -91,14 +91,12 @@ def test_verdict_on_a_persons_name(name, verdict):
     [
         ("Blige", "Mary J. Blige", "incomplete"),
         ("J. Blige", "Mary J. Blige", "incomplete"),
-        ("J. D. Vane", "JD Vane", "right"),
+        ("J. D. Vane", "JD Vane", "incomplete"),
         ("Otto Vane", "Vane", "right"),
         ("Donald J. Vane", "Donald John Vane", "incomplete"),
     ],
 )
 def test_initials_and_omissions_do_not_contradict(name, who, verdict):
-    if verdict == "right" and name.startswith("J."):  # “JD” is one word, “J. D.” are two
-        verdict = "incomplete"
     assert judged(name, who=who) == verdict
 
 
@@ -379,9 +377,9 @@ def analysed(article: Article) -> Analysis:
     speaker = Speaker("Ilva Daremont", SpeakerKind.PERSON, 0.9, cue)
     nobody = Speaker(None, None, 0.0, Evidence(None, None, "unresolved", ""), unresolved="no one near")
     quotations = (
-        Quotation((Span(2, 11), Span(23, 28)), QuotationKind.FULL, speaker),
-        Quotation((Span(31, 34),), QuotationKind.PARTIAL, nobody),
-        Quotation((Span(36, 38),), QuotationKind.NOT_SPEECH),
+        Quotation((Span(2, 11), Span(24, 29)), QuotationKind.FULL, speaker),
+        Quotation((Span(33, 36),), QuotationKind.PARTIAL, nobody),
+        Quotation((Span(39, 41),), QuotationKind.NOT_SPEECH),
     )
     return Analysis(article, quotations)
 
@@ -412,8 +410,8 @@ def test_a_run_keeps_every_character_and_has_an_entry_for_each_span(pipeline_of_
         "a",
         (
             Predicted(2, 11, "Ilva Daremont", 13, 16, text="We tried,"),
-            Predicted(23, 28, "Ilva Daremont", 13, 16, text="Twice"),
-            Predicted(31, 34, None, text="\n“n"),
+            Predicted(24, 29, "Ilva Daremont", 13, 16, text="Twice"),
+            Predicted(33, 36, None, text="now"),
         ),
         TEXT,
     )
@@ -514,7 +512,7 @@ def test_errors_without_the_words_say_where(tmp_path, capsys):
 
 def test_the_command_runs_the_pipeline(pipeline_of_paper, folder, tmp_path, capsys):
     row = {**GOLD_ROW, "start": 2, "end": 11}
-    path = lines(tmp_path / "gold.jsonl", row, {**row, "start": 23, "end": 28}, {**row, "doc": "b", "who": "Sol Karr"})
+    path = lines(tmp_path / "gold.jsonl", row, {**row, "start": 24, "end": 29}, {**row, "doc": "b", "who": "Sol Karr"})
     assert cli.main(["evaluate", "speakers", str(path), "--run", str(folder), "--errors", str(tmp_path / "e.csv")]) == 0
     out, err = capsys.readouterr()
     assert "66.7 (0.0–100.0)" in out

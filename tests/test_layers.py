@@ -26,7 +26,7 @@ ALLOWED = {
     "stance": {"artefacts", "document", "errors"},
     "settings": {"reading"},
     "pipeline": {"artefacts", "attribution", "document", "errors", "marks", "parsing", "ranker", "settings", "stance"},
-    "exports": {"document"},
+    "exports": {"document", "reading"},
     "evaluation": {"document", "errors", "people", "reading", "pipeline"},
     "cli": None,  # a door: anything in quotes
 }

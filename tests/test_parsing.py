@@ -34,9 +34,8 @@ def test_words_stand_where_they_say(english):
 def test_no_word_swallows_a_mark_or_a_possessive(english):
     text = "“Orrin’s men took the ‘old’ road,” Daremont’s driver said."
     words = [w.text for s in annotate(english, text, parse=False).sentences for w in s.words]
-    assert (
-        words.count('"') == 4
-    )  # two double marks, and the single ones of the nested quotation are apostrophes or marks
+    assert [w for w in words if '"' in w] == ['"', '"']
+    assert {"old", "road"} <= set(words)
     assert words.count("'s") == 2
 
 

@@ -20,11 +20,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from models.attribution import polnear
+from models.attribution import own, polnear
 from quotes.attribution import sentences_to_parse
 from quotes.candidates import Candidate, Features, Surroundings
 from quotes.document import Quotation, Span
 from quotes.marks import find_quotations
+from quotes.names import Names
 from quotes.parsing import EnglishModels, Entity, Parse, Sentence, Word
 from quotes.ranker import FILE, confidence_features
 from quotes.settings import Settings
@@ -35,6 +36,9 @@ SEED = 20261124
 FOLDS = 5
 # Inverse strength of regularisation, swept over 0.03, 0.1, 0.3, 1 by cross-validation on PolNeAR train.
 C_SPEAKER, C_SPEECH = 0.3, 0.3
+OWN_WEIGHT = (
+    3  # times that the project's own articles count: they are few, and of the kinds that PolNeAR lacks; not swept
+)
 SEEN = 3  # rows that a feature must occur in; rarer ones double the file and change nothing
 
 
@@ -106,6 +110,32 @@ def examples(articles: list[polnear.GoldArticle], work: Path) -> list[Example]:
     return result
 
 
+def own_examples(first: int) -> list[Example]:
+    """The quotations of the project's own articles, numbered from `first` on."""
+    result = []
+    for number, (article, gold) in enumerate(own.articles(), first):
+        quotations, _ = find_quotations(article.text)
+        parse = _english().annotate(article.text, quotations, partial(sentences_to_parse, quotations))
+        surroundings = Surroundings(article.text, quotations, parse)
+        names = Names(article.text, parse, quotations)
+        previous: Candidate | None = None
+        before: Quotation | None = None
+        spoken = True
+        for quotation in quotations:
+            answer = own.gold_of(article, quotation, gold)
+            if answer is None:
+                continue
+            candidates = surroundings.candidates(quotation, previous, before)
+            mentions = own.right_mentions(answer, candidates, names)
+            example = Example(number, article.text, parse, quotation, candidates, mentions, spoken)
+            result.append(example)
+            spoken = mentions is not None
+            right = [c for c in candidates if example.right(c)]
+            if right:
+                previous, before = right[0], quotation
+    return result
+
+
 def _double(text: str, quotation: Quotation) -> bool:
     return text[: quotation.start].rstrip()[-1:] in '“"„'
 
@@ -131,7 +161,7 @@ def _out_of_fold(rows: list[Features], labels: list[bool], groups: list[int], c:
     return scores
 
 
-def fit(data: list[Example]) -> tuple[dict[str, Pipeline], dict[str, float], dict[str, object]]:
+def fit(data: list[Example], polnear_articles: int) -> tuple[dict[str, Pipeline], dict[str, float], dict[str, object]]:
     """The three models, the thresholds, and the cross-validated scores."""
     rows = [c.features for e in data for c in e.candidates]
     labels = [e.right(c) for e in data for c in e.candidates]
@@ -162,7 +192,8 @@ def fit(data: list[Example]) -> tuple[dict[str, Pipeline], dict[str, float], dic
         "speaker_threshold": SPEAKER_THRESHOLD,
     }
     report = {
-        "mention": _by_size([e for e, _ in spoken], [float(x) for x in sure_labels]),
+        "mention": _by_size(*_of_articles(spoken, sure_labels, range(polnear_articles))),
+        "mention_own_articles": _by_size(*_of_articles(spoken, sure_labels, range(polnear_articles, 10**6))),
         "speech_f1": {t: round(_f1(speech >= t, speech_labels), 4) for t in (0.3, 0.4, 0.5, 0.6)},
         "speech_f1_short": {
             t: round(_f1(*_short(data, speech >= t, speech_labels)), 4)
@@ -200,6 +231,13 @@ def _short(data: list[Example], guesses: np.ndarray, labels: list[bool]) -> tupl
 
 def _words(example: Example) -> int:
     return sum(len(s.of(example.text).split()) for s in example.quotation.spans)
+
+
+def _of_articles(
+    spoken: list[tuple[Example, list[tuple[float, Candidate]]]], right: list[bool], articles: range
+) -> tuple[list[Example], list[float]]:
+    kept = [(e, float(ok)) for (e, _), ok in zip(spoken, right, strict=True) if e.article in articles]
+    return [e for e, _ in kept], [ok for _, ok in kept]
 
 
 def _by_size(data: list[Example], right: list[float]) -> dict[str, list[float]]:
@@ -244,7 +282,7 @@ def save(models: dict[str, Pipeline], settings: dict[str, float], report: dict[s
         "files": {FILE: hashlib.sha256((HERE / FILE).read_bytes()).hexdigest()},
         "versions": {"scikit-learn": sklearn.__version__, "skops": skops.__version__},
         "seed": SEED,
-        "data": f"PolNeAR train, {count} articles",
+        "data": f"PolNeAR train, {count} articles, and the project's own in seeds/articles",
         "english": _english().artefact.version if _english().artefact else None,
         "settings": settings,
         "scores": report,
@@ -267,8 +305,8 @@ def main() -> None:
             for done, _ in enumerate(pool.map(partial(annotate, work=args.work), articles, chunksize=8), 1):
                 print(f"\rannotated {done} of {len(articles)}", end="", flush=True)
         print()
-    data = examples(articles, args.work)
-    models, settings, report = fit(data)
+    data = examples(articles, args.work) + own_examples(len(articles)) * OWN_WEIGHT
+    models, settings, report = fit(data, len(articles))
     print(json.dumps({"settings": settings, **report}, indent=1))
     save(models, settings, report, len(articles))
 

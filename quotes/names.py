@@ -5,13 +5,14 @@ A wrong name is the worst answer there is, so everything here may decline.
 
 import re
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quotes.cues import DOCUMENTS, GROUP_HEADS, ORGANISATION_HEADS, PERSON_NOUNS
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
 from quotes.people import HE, IT, SHE, THEY, Cluster, People, is_pronoun, name_tokens, noun_gender
+from quotes.syntax import Tree
 
 # Sentences back that a pronoun may reach for its antecedent, and what counts how much in the choice. Set by hand on the
 # project's own sample articles; the learned ranker replaces them where it is trained.
@@ -19,6 +20,9 @@ REACH = 6
 PER_SENTENCE, SUBJECT, PREVIOUS_SPEAKER, KNOWN_GENDER, INSIDE_QUOTATION, POSSESSIVE = 1.0, 1.2, 1.5, 1.5, -2.0, -1.0
 OFTEN = 0.1  # a mention
 FARTHEST = 60  # mentions back that are looked at
+
+
+_INDEFINITE = frozenset({"a", "an", "one", "another"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,6 @@ class Named:
     how: str
     confidence: float
     cluster: Cluster | None = None
-    mention: Span | None = None  # where the description that decided stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Names:
         self.text = text
         self.parse = parse
         self._known = People(text, parse, quotations)
+        self._described = list(self._describe())
+        for _, cluster in self._described:
+            gender = noun_gender(cluster.name)
+            if gender:
+                cluster.genders[gender] += 3
         # what the pronouns of a first pass say of gender rules people out in the second
         for view in self._follow_pronouns():
             view.cluster.genders["m" if view.span.of(text).lower() in HE else "f"] += 1
@@ -71,11 +79,15 @@ class Names:
             return self.description(mention, head, definite, previous)
         owned = re.match(r"(.*['’]s?)(\s+\S.*)$", words, re.DOTALL)
         if owned and name_tokens(owned.group(2))[-1:] != cluster.tokens[-1:]:
+            if head.lower() in PERSON_NOUNS:
+                described = self.description(mention, head, True, previous)
+                if described.cluster is not None:
+                    return described
             # “the premier's office” is an organisation of its own, called by its owner's full name
             owner = cluster.name if self._known.at(Span(mention.start, mention.start + len(owned.group(1)))) else ""
             name = f"{owner}’s{owned.group(2)}" if owner else without_article(words)
             return Named(name, kind_of_noun(head, words), "", 0.85)
-        if not self._is_the_name(mention, cluster):
+        if not self._is_the_name(mention, cluster) and head.lower() != "word":  # “in the words of X”
             return self.description(mention, head, definite, previous)
         return self.named(cluster, words)
 
@@ -123,17 +135,6 @@ class Names:
 
     def _person_pronoun(self, span: Span, word: str, previous: Named | None) -> Named:
         gender = "m" if word in HE else "f"
-        if previous is not None and previous.name and previous.kind is SpeakerKind.UNNAMED:
-            fits = noun_gender(previous.name) in (None, gender)
-            since = [
-                m
-                for c in self._known.people
-                for m in c.mentions
-                if previous.mention and previous.mention < m < span and not self._known.is_quoted(m)
-            ]
-            if fits and not any(self._is_subject_like(m) for m in since):
-                how = f"“{span.of(self.text)}” is taken for {previous.name}, the last to speak"
-                return Named(previous.name, previous.kind, how, 0.7, None, previous.mention)
         best = self._antecedent(span, gender, previous.cluster if previous else None)
         if best is None:
             return Named(None, None, f"“{span.of(self.text)}” has no name before it that fits", 0.0)
@@ -141,11 +142,12 @@ class Names:
         kind = "woman" if gender == "f" else "man"
         view = f"the {kind} last in view" if known else "who was last in view"
         how = f"“{span.of(self.text)}” is taken for {best.name}, {view}"
-        return Named(best.name, SpeakerKind.PERSON, how, 0.85 if known else 0.7, best)
+        return Named(best.name, best.kind, how, 0.85 if known else 0.7, best)
 
     def _follow_pronouns(self) -> list["_View"]:
         """Resolve every “he” and “she” outside quotations in order: each keeps its person in view for the next."""
-        self._views = sorted((self._view(m, c) for c in self._known.people for m in c.mentions), key=_View.place)
+        named = [(m, c) for c in self._known.people for m in c.mentions]
+        self._views = sorted((self._view(m, c) for m, c in named + self._described), key=_View.place)
         followed = []
         for sentence in self.parse.sentences:
             for word in sentence.words:
@@ -206,29 +208,52 @@ class Names:
         """Whom “the minister” or “aid groups” means: a person so described or in view before, or nobody by name."""
         words = span.of(self.text)
         head = head.lower()
+        apposed = re.match(r",\s+", self.text[span.end : span.end + 3])
+        if apposed:
+            for entity in self.parse.entities_in(Span(span.end + apposed.end(), span.end + apposed.end() + 1)):
+                cluster = self._known.at(entity.span)
+                if cluster is not None and entity.type == "PERSON" and head in PERSON_NOUNS:
+                    return Named(cluster.name, cluster.kind, f"the {head} is {cluster.name}", 0.85, cluster)
+        here = next((c for m, c in self._described if m.overlaps(span)), None)
+        if here is not None:
+            return Named(here.name, here.kind, "", 0.75, here)
         if definite and head in PERSON_NOUNS:
-            if (
-                previous is not None
-                and previous.kind is SpeakerKind.UNNAMED
-                and head in (previous.name or "").lower().split()
-            ):
-                how = f"“{words}” is taken for {previous.name}, the last to speak"
-                return Named(previous.name, previous.kind, how, 0.7, None, previous.mention)
-            found = [c for c in self._known.people if head in c.roles and any(m < span for m in c.mentions)]
+            known = [*self._known.people, *(c for _, c in self._described)]
+            found = [c for c in known if head in c.roles and any(m < span for m in c.mentions)]
             if found:
                 chosen = max(found, key=lambda c: max(m for m in c.mentions if m < span))
-                return Named(chosen.name, SpeakerKind.PERSON, f"the {head} is {chosen.name}", 0.75, chosen)
+                return Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", 0.75, chosen)
             if re.match(r"(?:the|The)\b", words):
-                chosen_in_view = self._antecedent(span, noun_gender(head), previous.cluster if previous else None)
-                if chosen_in_view is not None:
-                    how = f"“{words}” is taken for {chosen_in_view.name}, who was last in view"
-                    return Named(chosen_in_view.name, SpeakerKind.PERSON, how, 0.5, chosen_in_view)
-        return Named(without_article(words), kind_of_noun(head, words), "", 0.75, None, span)
+                in_view = self._antecedent(span, noun_gender(head), previous.cluster if previous else None)
+                if in_view is not None:
+                    how = f"“{words}” is taken for {in_view.name}, who was last in view"
+                    return Named(in_view.name, in_view.kind, how, 0.5, in_view)
+        return Named(without_article(words), kind_of_noun(head, words), "", 0.75)
+
+    def _describe(self) -> Iterator[tuple[Span, Cluster]]:
+        """People without a name: “a doctor at the hospital”, whom a later “she” or “the doctor” may mean."""
+        for sentence in self.parse.sentences:
+            if not sentence.parsed:
+                continue
+            tree = Tree(sentence)
+            for position, word in enumerate(sentence.words):
+                if (
+                    word.lemma.lower() in PERSON_NOUNS
+                    and word.upos == "NOUN"
+                    and word.relation not in ("compound", "appos")
+                ):
+                    span = tree.phrase(position)
+                    words = span.of(self.text)
+                    first = words.split(" ")[0].lower()
+                    if first in _INDEFINITE and not self._known.is_quoted(span) and self._known.at(span) is None:
+                        yield span, Cluster(without_article(words), SpeakerKind.UNNAMED, [span], {word.lemma.lower()})
 
 
 def without_article(words: str) -> str:
     """A description without its leading article, blanks single."""
-    return re.sub(r"^(?:the|an?)\s+", "", re.sub(r"\s+", " ", words).strip(" ,;:"), flags=re.IGNORECASE)
+    return re.sub(
+        r"^(?:the|an?|one|another)\s+(?!of\b)", "", re.sub(r"\s+", " ", words).strip(" ,;:"), flags=re.IGNORECASE
+    )
 
 
 def kind_of_noun(head: str, words: str) -> SpeakerKind:

@@ -219,7 +219,7 @@ class People:
             before = re.split(r"[.,;:!?“”\"()\n]", self.text[max(0, span.start - 80) : span.start])[-1]
             words = [w.rstrip(".").lower() for w in _TOKEN.findall(before)[-6:]]
             after = re.match(
-                r",\s+((?:an?|the|who|his|her|\d+,)\b[^.;:“”\"\n]{3,90}?)(?:,|\.|$)",
+                r",\s+((?:an?|the|who|his|her|its|their|\d+,|[A-Z]\w+['’]s)\b[^.;:“”\"\n]{3,90}?)(?:,|\.|$)",
                 self.text[span.end : span.end + 110],
             )
             apposed = [w.lower() for w in _TOKEN.findall(after.group(1))] if after else []

@@ -18,7 +18,7 @@ ALLOWED = {
     "parsing": {"artefacts", "characters", "document", "errors", "marks"},
     "syntax": {"document", "parsing"},
     "people": {"cues", "document", "parsing"},
-    "names": {"cues", "document", "parsing", "people"},
+    "names": {"cues", "document", "parsing", "people", "syntax"},
     "candidates": {"cues", "document", "parsing", "people", "syntax"},
     "speech": {"candidates", "document", "parsing"},
     "ranker": {"artefacts", "candidates", "errors"},

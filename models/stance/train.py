@@ -2,7 +2,7 @@
 
 Prints grouped cross-validated scores, fits on everything, and writes stance.skops, words.txt and manifest.json here.
 
---data is this project's own quotations (labelled.jsonl and rule2.jsonl of seeds/stance unless told otherwise). --real is published
+--data is this project's own quotations (those of seeds/stance unless told otherwise). --real is published
 quotations labelled by the same guideline; they stay outside the repository. Without them the classifier has not seen
 how often news talks of war and takes no stance, and calls far too much a stance: the model that is shipped was trained
 on both.

@@ -283,12 +283,18 @@ def _words(sentence: Any) -> list[Word]:
 
 
 def _without_marks(word: Word) -> Iterator[Word]:
-    """The word, quotation marks that the tokeniser left on it split off."""
-    if '"' not in word.text or len(word.text) != word.end - word.start:
+    """The word, quotation marks that the tokeniser left on it split off: double ones, and single ones on both sides."""
+    pieces = re.findall(r"^'(?=.+'$)|\"|(?<=.)'$|[^\"]+?(?='$)|[^\"]+", word.text)
+    if len(pieces) == 1 or len(word.text) != word.end - word.start or not _MARKED.search(word.text):
         yield word
         return
-    for piece in re.finditer(r'"|[^"]+', word.text):
-        yield Word(piece.group(), word.start + piece.start(), word.start + piece.end())
+    place = word.start
+    for piece in pieces:
+        yield Word(piece, place, place + len(piece))
+        place += len(piece)
+
+
+_MARKED = re.compile(r"\"|^'.+'$")
 
 
 def _document(sentences: list[Sentence]) -> Any:

@@ -338,7 +338,12 @@ def _cues(plain: Sequence[_Symbol], classes: Sequence[_Symbol], quoted: Sequence
     }
     cues |= {f"{name} quoted {name in inside}, present {name in anywhere}" for name in ("STOP", "ON", "DEAL", "FIGHT")}
     stop = f"STOP quoted {'STOP' in inside}, present {'STOP' in anywhere}"
-    return cues | {f"{name}, {stop}" for name in ("NOT", "IF", "REJECT", "ASK", "GLAD", "BAD", "WIN") if name in inside}
+    cues |= {f"{name}, {stop}" for name in ("NOT", "IF", "REJECT", "ASK", "GLAD", "BAD", "WIN") if name in inside}
+    # Rule 2 of the guideline: what a truce lacks is a reason to reject it unless the words make it a condition.
+    condition = f"condition {bool(inside & {'IF', 'ONLY', 'UNTIL', 'WHEN'})}"
+    lacking = [name for name in ("BAD", "FORCE", "WITHOUT", "CAPTIVE", "GIVE") if name in inside]
+    cues |= {f"{name}, {condition}, {stop}" for name in lacking}
+    return cues | {f"BAD and {name}, {condition}" for name in lacking if "BAD" in lacking and name != "BAD"}
 
 
 class Vocabulary(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -127,7 +127,7 @@ class Surroundings:
             return
         reporter = self.reporter(number)
         outside = set(reporter)
-        governors = _governors(tree, quoted)
+        governors = tree.governors(quoted)
         verbs = [i for i in reporter if tree.is_verb(i)]
         taken: set[int] = set()
         for position in reporter:
@@ -160,7 +160,7 @@ class Surroundings:
                     taken.add(head)
         for position in reporter:
             if self._is_mention(tree, position) and position not in taken:
-                head = _top(tree, position, outside)
+                head = tree.top(position, outside)
                 if head not in taken:
                     taken.add(head)
                     candidate = self._candidate(tree, head, None, "near", "")
@@ -217,7 +217,7 @@ class Surroundings:
         if subject is not None and subject in outside and tree.words[subject].lemma.lower() not in _TIMES:
             own = tree.words[subject].head == verb
             modified = tree.words[verb].head == subject and tree.words[verb].relation.startswith("acl")
-            yield _top(tree, subject, outside), "own" if own else "modified" if modified else "shared"
+            yield tree.top(subject, outside), "own" if own else "modified" if modified else "shared"
             return
         if lemma in SAYING:
             # “…,” said X where the parser saw no subject: the nominal right after the verb, or else right before it
@@ -227,7 +227,7 @@ class Surroundings:
                     and tree.words[place].upos in NOMINAL
                     and tree.words[place].lemma.lower() not in _TIMES
                 ):
-                    yield _top(tree, place, outside), "near"
+                    yield tree.top(place, outside), "near"
                     return
 
     def _owners(self, tree: Tree, noun: int, outside: set[int]) -> Iterator[int]:
@@ -235,14 +235,14 @@ class Surroundings:
             relation = tree.words[dependent].relation
             by = any(tree.words[c].text.lower() in ("by", "from") for c in tree.dependents[dependent])
             if dependent in outside and (relation == "nmod:poss" or (relation.startswith("nmod") and by)):
-                yield _top(tree, dependent, outside)
+                yield tree.top(dependent, outside)
         if tree.words[noun].lemma.lower() in DOCUMENTS:
             yield noun
 
     def _after(self, tree: Tree, position: int, outside: set[int]) -> int | None:
         for place in range(position + 1, min(position + 14, len(tree.words))):
             if place in outside and tree.words[place].upos in NOMINAL:
-                return _top(tree, place, outside)
+                return tree.top(place, outside)
         return None
 
     def _is_mention(self, tree: Tree, position: int) -> bool:
@@ -294,7 +294,7 @@ class Surroundings:
                     seen.add(head)
                     yield candidate
             for position in reporter:
-                head = _top(tree, position, outside)
+                head = tree.top(position, outside)
                 if self._is_mention(tree, position) and head not in seen:
                     seen.add(head)
                     candidate = self._candidate(tree, head, None, rule + "_near", "")
@@ -447,28 +447,6 @@ def _group(lemma: str) -> str:
     if not lemma:
         return "none"
     return "saying" if lemma in SAYING else "characterising" if lemma in CHARACTERISING else "other"
-
-
-def _governors(tree: Tree, quoted: list[int]) -> dict[int, int]:
-    """Words outside the quotation that govern it, and their order from the nearest."""
-    inside = set(quoted)
-    steps: dict[int, int] = {}
-    for position in quoted:
-        for count, governor in enumerate(tree.ancestors(position)):
-            if governor not in inside and count < steps.get(governor, 1000):
-                steps[governor] = count
-    return {governor: order for order, governor in enumerate(sorted(steps, key=lambda g: steps[g]))}
-
-
-def _top(tree: Tree, position: int, allowed: set[int]) -> int:
-    """The head of the noun phrase that a word belongs to."""
-    for _ in range(len(tree.words)):
-        word = tree.words[position]
-        inner = word.relation.split(":")[0] in ("compound", "flat", "amod", "det", "nummod", "appos")
-        if not (inner and word.head in allowed and tree.words[word.head].upos in NOMINAL):
-            break
-        position = word.head
-    return position
 
 
 def _word_span(tree: Tree, position: int) -> Span:

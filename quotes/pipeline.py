@@ -14,7 +14,8 @@ from quotes.marks import find_quotations
 from quotes.parsing import EnglishModels, Parse
 from quotes.ranker import SpeakerRanker
 from quotes.settings import Settings
-from quotes.stance import StanceClassifier, StanceQuestion
+from quotes.stance import StanceClassifier
+from quotes.stance_features import StanceQuestion
 
 
 class Pipeline:

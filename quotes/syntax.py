@@ -127,15 +127,25 @@ class Tree:
             w.text in {'"', ",", ";", ":", "-", "–", "—", "("} and _apart(w, self.words) for w in self.words[low:high]
         )
 
-    def subtree(self, head: int) -> list[int]:
-        """Positions of a word and all that it governs, directly or not, in order."""
-        result, todo = set(), [head]
-        while todo:
-            position = todo.pop()
-            if position not in result:
-                result.add(position)
-                todo.extend(self.dependents[position])
-        return sorted(result)
+    def governors(self, inside: list[int]) -> dict[int, int]:
+        """Words outside `inside` that govern words of it, and their order from the nearest."""
+        within = set(inside)
+        steps: dict[int, int] = {}
+        for position in inside:
+            for count, governor in enumerate(self.ancestors(position)):
+                if governor not in within and count < steps.get(governor, 1000):
+                    steps[governor] = count
+        return {governor: order for order, governor in enumerate(sorted(steps, key=lambda g: steps[g]))}
+
+    def top(self, position: int, allowed: set[int]) -> int:
+        """The head of the noun phrase that a word belongs to, among `allowed` words."""
+        for _ in range(len(self.words)):
+            word = self.words[position]
+            inner = word.relation.split(":")[0] in ("compound", "flat", "amod", "det", "nummod", "appos")
+            if not (inner and word.head in allowed and self.words[word.head].upos in NOMINAL):
+                break
+            position = word.head
+        return position
 
 
 def _apart(mark: Word, words: list[Word]) -> bool:

@@ -16,7 +16,8 @@ from models.stance import data, scores
 from quotes.artefacts import MODELS, Artefact
 from quotes.document import Span, StanceLabel
 from quotes.errors import ArtefactAltered, ArtefactMissing
-from quotes.stance import FILE, NAME, TRUSTED, StanceClassifier, StanceQuestion, Vocabulary, tokenise
+from quotes.stance import FILE, TRUSTED, StanceClassifier, Vocabulary
+from quotes.stance_features import NAME, StanceQuestion, tokenise
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 WRITTEN = SEEDS / "stance" / "labelled.jsonl"

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from quotes.document import Span, StanceLabel
-from quotes.stance import StanceQuestion
+from quotes.stance_features import StanceQuestion
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _LITTLE = frozenset("a an the of in on at for to from by with and or who is as".split())

@@ -34,7 +34,8 @@ from sklearn.pipeline import Pipeline
 from models.stance import scores
 from models.stance.data import Example, folds, known_words, read_real, read_written
 from quotes.document import StanceLabel
-from quotes.stance import FILE, WORDS, StanceClassifier, Vocabulary, read
+from quotes.stance import FILE, WORDS, StanceClassifier, Vocabulary
+from quotes.stance_features import read
 
 HERE = Path(__file__).parent
 SEEDS = HERE.parent.parent / "seeds" / "stance"

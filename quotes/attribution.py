@@ -16,7 +16,7 @@ from quotes.ranker import SpeakerRanker
 from quotes.speech import speech_features
 
 # With more words of the reporter than this in a quotation's sentence, its neighbours hardly ever name the speaker: parsing
-# them too made articles of 600 words an eighth slower and no answer on PolNeAR dev better.
+# them too made articles of 600 words an eighth slower and PolNeAR dev no better.
 OWN_WORDS = 1
 
 

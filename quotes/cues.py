@@ -50,9 +50,6 @@ DOCUMENTS = frozenset(
     billboard constitution act amendment clause motion brief summary paper chapter notice press-release""".split()
 )
 
-# “According to X”, “in the words of X”, “as X put it”.
-PREPOSITIONS = frozenset({"according"})
-
 # Nouns for people who speak for somebody, and for groups.
 GROUP_HEADS = frozenset(
     """group groups officials people residents protesters activists critics supporters lawmakers leaders experts analysts

@@ -15,7 +15,7 @@ from quotes.people import HE, IT, SHE, THEY, Cluster, People, is_pronoun, name_t
 from quotes.syntax import Tree
 
 # Sentences back that a pronoun may reach for its antecedent, and what counts how much in the choice. Set by hand on the
-# project's own sample articles; the learned ranker replaces them where it is trained.
+# project's own sample articles.
 REACH = 6
 PER_SENTENCE, SUBJECT, PREVIOUS_SPEAKER, KNOWN_GENDER, INSIDE_QUOTATION, POSSESSIVE = 1.0, 1.2, 1.5, 1.5, -2.0, -1.0
 OFTEN = 0.1  # a mention

@@ -1,4 +1,4 @@
-"""The only importer of Stanza: loads the English language models and annotates an article with them.
+"""The door to Stanza: loads the English language models and annotates an article with them.
 
 Every sentence is tokenised and searched for names; tags, lemmas and syntax, the dear part, are made only for the sentences
 that are asked for. Stanza sees the article's paragraphs with their characters made plain (quotes.characters) and every
@@ -13,13 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from quotes import artefacts
 from quotes.artefacts import Artefact
 from quotes.characters import plain
 from quotes.document import Quotation, Span
 from quotes.errors import ArtefactAltered, ArtefactMissing
+from quotes.faster_stanza import make_faster
 from quotes.marks import paragraphs
 
 PACKAGE = "news"
@@ -141,7 +140,6 @@ class EnglishModels:
         import torch
 
         torch.set_num_threads(1)
-        _decode_trees_quickly()
         artefact = None
         if folder is None:
             artefact = artefacts.find("english")
@@ -172,6 +170,7 @@ class EnglishModels:
         missing = [c for c in COMPONENTS if c not in pipeline.processors]
         if missing:
             raise ArtefactMissing(f"the English package '{package}' in {folder} has no {', '.join(missing)}")
+        make_faster(pipeline.processors)
         return cls(pipeline, artefact, package)
 
     def annotate(
@@ -183,9 +182,15 @@ class EnglishModels:
         marks are quotation marks.
         """
         sentences = self._sentences(text, quotations)
-        entities = self._entities(text, sentences)
-        chosen = [sentences[i] for i in sorted(set(wanted(sentences)))]
-        self._parse(chosen)
+        if not sentences:
+            return Parse((), ())
+        document = self._processors["ner"].process(_document(sentences))
+        entities = tuple(_entities(text, sentences, document))
+        chosen = sorted(set(wanted(sentences)))
+        if chosen:
+            document.sentences = [document.sentences[i] for i in chosen]
+            document.num_tokens = document.num_words = sum(len(s.words) for s in document.sentences)
+            self._parse([sentences[i] for i in chosen], document)
         return Parse(tuple(sentences), entities)
 
     def _sentences(self, text: str, quotations: Sequence[Quotation]) -> list[Sentence]:
@@ -218,23 +223,7 @@ class EnglishModels:
                 sentences.append(Sentence(words[piece : piece + MAX_SENTENCE_WORDS], block_number))
         return _rejoined(sentences)
 
-    def _entities(self, text: str, sentences: list[Sentence]) -> tuple[Entity, ...]:
-        if not sentences:
-            return ()
-        document = self._processors["ner"].process(_document(sentences))
-        found = []
-        for sentence, annotated in zip(sentences, document.sentences, strict=True):
-            for entity in annotated.ents:
-                kind = _ENTITY_TYPES.get(entity.type)
-                if kind:
-                    first, last = int(entity.tokens[0].id[0]) - 1, int(entity.tokens[-1].id[0]) - 1
-                    found.append(Entity(_trimmed(text, sentence.words[first : last + 1]), kind))
-        return tuple(found)
-
-    def _parse(self, sentences: list[Sentence]) -> None:
-        if not sentences:
-            return
-        document = _document(sentences)
+    def _parse(self, sentences: list[Sentence], document: Any) -> None:
         for component in ("pos", "lemma", "depparse"):
             document = self._processors[component].process(document)
         for sentence, annotated in zip(sentences, document.sentences, strict=True):
@@ -244,20 +233,13 @@ class EnglishModels:
             sentence.parsed = True
 
 
-def _decode_trees_quickly() -> None:
-    """Let Stanza's parser look for the best tree before it looks for the best tree with one root.
-
-    Stanza's search for the latter makes the root so dear that it must break a cycle for nearly every word, in Python: a
-    third of the parser's time. The best tree of all nearly always has one root, and is then the answer.
-    """
-    from stanza.models.common.chuliu_edmonds import chuliu_edmonds, chuliu_edmonds_one_root
-    from stanza.models.depparse import model
-
-    def best_tree(scores: Any) -> Any:
-        tree = chuliu_edmonds(np.array(scores, dtype=np.float64))
-        return tree if np.count_nonzero(tree[1:] == 0) == 1 else chuliu_edmonds_one_root(scores)
-
-    model.chuliu_edmonds_one_root = best_tree
+def _entities(text: str, sentences: list[Sentence], document: Any) -> Iterator[Entity]:
+    for sentence, annotated in zip(sentences, document.sentences, strict=True):
+        for entity in annotated.ents:
+            kind = _ENTITY_TYPES.get(entity.type)
+            if kind:
+                first, last = int(entity.tokens[0].id[0]) - 1, int(entity.tokens[-1].id[0]) - 1
+                yield Entity(_trimmed(text, sentence.words[first : last + 1]), kind)
 
 
 def _with_plain_marks(text: str, quotations: Sequence[Quotation]) -> str:

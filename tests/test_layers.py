@@ -15,7 +15,8 @@ ALLOWED = {
     "artefacts": {"errors"},
     "reading": {"document", "errors"},
     "marks": {"document"},
-    "parsing": {"artefacts", "characters", "document", "errors", "marks"},
+    "faster_stanza": set(),
+    "parsing": {"artefacts", "characters", "document", "errors", "faster_stanza", "marks"},
     "syntax": {"document", "parsing"},
     "people": {"cues", "document", "parsing"},
     "names": {"cues", "document", "parsing", "people", "syntax"},
@@ -42,7 +43,12 @@ ALLOWED = {
     "evaluation": {"document", "errors", "people", "reading", "pipeline"},
     "cli": None,  # a door: anything in quotes
 }
-HEAVY = {"stanza": {"parsing"}, "torch": {"parsing"}, "sklearn": {"stance"}, "skops": {"stance", "ranker"}}
+HEAVY = {
+    "stanza": {"faster_stanza", "parsing"},
+    "torch": {"parsing"},
+    "sklearn": {"stance"},
+    "skops": {"stance", "ranker"},
+}
 MODULES = sorted(p.stem for p in (ROOT / "quotes").glob("*.py") if p.stem != "__init__")
 
 

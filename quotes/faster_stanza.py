@@ -1,0 +1,169 @@
+"""Stanza's inner loops, done faster with the same results.
+
+Much of Stanza's time on one core goes into Python: looking every character and word up one call at a time, searching for
+cycles in trees that have none, scoring tags that nobody asked about. `make_faster` replaces these loops in a loaded
+pipeline. Every replacement gives what Stanza's own gives, which tests/test_faster_stanza.py holds against the originals; with
+a release of Stanza that has moved a loop, `make_faster` raises AttributeError instead of leaving it slow in silence.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+# Different words and characters remembered for one vocabulary; text is mostly words seen before.
+REMEMBERED = 50_000
+
+
+def make_faster(processors: Mapping[str, Any]) -> None:
+    """Replace the slow loops of a pipeline's processors (`stanza.Pipeline.processors`)."""
+    from stanza.models.common.vocab import BaseVocab
+    from stanza.models.depparse import model as parser
+    from stanza.models.ner import trainer as ner_trainer
+    from stanza.models.tokenization.data import TokenizationDataset
+
+    # The originals must be where they were; the first use of a name that is gone says so.
+    parser.chuliu_edmonds_one_root, ner_trainer.viterbi_decode  # noqa: B018
+    parser.chuliu_edmonds_one_root = best_tree
+    ner_trainer.viterbi_decode = best_tags
+    if not hasattr(TokenizationDataset.para_to_sentences, "__wrapped__"):  # another pipeline may have been made faster
+        TokenizationDataset.para_to_sentences = _remembering_features(TokenizationDataset.para_to_sentences)
+    BaseVocab.map = _map
+    for name in ("tokenize", "pos", "depparse", "ner"):
+        vocabularies = processors[name].vocab
+        parts = getattr(vocabularies, "_vocabs", None) or {"units": vocabularies}
+        for vocabulary in parts.values():
+            if isinstance(vocabulary, BaseVocab):
+                vocabulary.unit2id = Remembered(vocabulary.unit2id).__getitem__
+    tagger = processors["ner"].trainer.model
+    for loss in tagger.crits:
+        loss.forward = _only_transitions(loss)
+
+
+class Remembered(dict[Any, Any]):
+    """The answers of a function of one hashable argument; lists are never remembered, since callers might change them."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key: Any) -> Any:
+        answer = self._function(key)
+        if isinstance(answer, int) and len(self) < REMEMBERED:
+            self[key] = answer
+        return answer
+
+
+def best_tree(scores: np.ndarray) -> np.ndarray:
+    """The highest-scoring dependency tree with one root; `scores[word, head]`, word 0 being the root. Shape (words,).
+
+    Stanza makes the root so dear that its search must break a cycle for nearly every word. Here every word's best head is
+    tried first, then the best tree of all: where that has one root, nothing scores more. Otherwise each word is tried as
+    the only root, in the order of what a tree under it can score at most, until no other can score more.
+    """
+    from stanza.models.common.chuliu_edmonds import prepare_scores
+
+    scores = np.array(scores, dtype=np.float64)
+    prepare_scores(scores)
+    heads = _spanning_tree(scores)
+    if np.count_nonzero(heads[1:] == 0) == 1:
+        return heads
+    inner = scores.copy()
+    inner[1:, 0] = -np.inf
+    most = inner[1:].max(axis=1)
+    bounds = most.sum() - most + scores[1:, 0]
+    best, best_score = heads, -np.inf
+    for root in np.argsort(-bounds) + 1:
+        if bounds[root - 1] <= best_score:
+            break
+        under = inner.copy()
+        under[root] = -np.inf
+        under[root, 0] = scores[root, 0]
+        heads = _spanning_tree(under)
+        score = scores[np.arange(len(heads)), heads].sum()
+        if score > best_score:
+            best, best_score = heads, score
+    return best
+
+
+def _spanning_tree(scores: np.ndarray) -> np.ndarray:
+    """The highest-scoring tree with any number of roots; `scores` are left as they are."""
+    from stanza.models.common.chuliu_edmonds import chuliu_edmonds
+
+    heads: np.ndarray = scores.argmax(axis=1)
+    return heads if _is_tree(heads.tolist()) else np.asarray(chuliu_edmonds(scores.copy()))
+
+
+def _is_tree(heads: Sequence[int]) -> bool:
+    """Whether every word reaches word 0."""
+    reached = [False] * len(heads)
+    reached[0] = True
+    for word in range(1, len(heads)):
+        path = []
+        while not reached[word]:
+            reached[word] = True  # for now: a path that comes back to itself is found below
+            path.append(word)
+            word = heads[word]
+            if word in path:
+                return False
+    return True
+
+
+def best_tags(scores: np.ndarray, transitions: np.ndarray) -> tuple[list[Any], Any]:
+    """The best path through tags (Viterbi) and its score; `scores` of shape (words, tags), `transitions` (tags, tags)."""
+    pointers = np.zeros(scores.shape, dtype=np.intp)
+    by_next = np.ascontiguousarray(transitions.T)  # rows are the tags that follow, so that maxima run along memory
+    columns = np.arange(scores.shape[1])
+    best = scores[0]
+    for place in range(1, len(scores)):
+        sums = by_next + best
+        pointers[place] = here = sums.argmax(axis=1)
+        best = scores[place] + sums[columns, here]
+    path = [best.argmax()]
+    for back in pointers[:0:-1]:
+        path.append(back[path[-1]])
+    path.reverse()
+    return path, best.max()
+
+
+def _map(vocabulary: Any, units: Sequence[Any]) -> list[Any]:
+    return list(map(vocabulary.unit2id, units))
+
+
+def _only_transitions(loss: Any) -> Callable[..., Any]:
+    """A conditional random field's layer without its loss, which is of use in training alone."""
+    return lambda *inputs: (0, loss._transitions)
+
+
+_PLACES = ("end_of_para", "start_of_para")
+
+
+def _remembering_features(original: Any) -> Any:
+    """The tokenizer's `para_to_sentences` with the features of a character remembered, where it has no others."""
+    from stanza.models.tokenization.data import PER_CHAR_FEAT_FUNCS
+
+    known: dict[tuple[str, ...], dict[str, list[int]]] = {}
+
+    @wraps(original)
+    def para_to_sentences(dataset: Any, paragraph: Any) -> Any:
+        wanted = dataset.args["feat_funcs"]
+        by_character = tuple(name for name in wanted if name in PER_CHAR_FEAT_FUNCS)
+        others = [name for name in wanted if name not in by_character and name not in _PLACES]
+        if not dataset.eval or not paragraph or others or dataset.args["use_dictionary"]:
+            return original(dataset, paragraph)
+        features_of = known.setdefault(by_character, {})
+        units = [unit for unit, _ in paragraph]
+        for unit in set(units):
+            if unit not in features_of:
+                features_of[unit] = [PER_CHAR_FEAT_FUNCS[name](unit) for name in by_character]
+        features = np.array([features_of[unit] for unit in units])
+        for name, place in zip(_PLACES, (-1, 0), strict=True):
+            if name in wanted:
+                column = np.zeros((len(units), 1), dtype=features.dtype)
+                column[place] = 1
+                features = np.hstack([features, column])
+        labels = np.array([label for _, label in paragraph])
+        return [(np.array(dataset.vocab.map(units)), labels, features, units)]
+
+    return para_to_sentences

@@ -86,14 +86,7 @@ LONG = "Today’s resolution gives Hamas hope"
         ("disappointing", "none"),
         ("immediate ceasefire", "support"),
         ("immediate and unconditional release", "support"),
-        pytest.param(
-            LONG,
-            "oppose",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="“a ceasefire without the release of …” is a condition in nearly all training data; see the card",
-            ),
-        ),
+        (LONG, "oppose"),
     ],
 )
 def test_statements_after_the_ceasefire_vote(classifier, beginning, expected):

@@ -6,13 +6,13 @@ speaker is unresolved, with the reason: a wrong name is the worst answer.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from quotes.candidates import Candidate, Surroundings
 from quotes.document import Evidence, Quotation, QuotationKind, Speaker
 from quotes.names import Named, Names
 from quotes.parsing import Parse, Sentence
-from quotes.ranker import SpeakerRanker
+from quotes.ranker import Ranking, SpeakerRanker, answer_features
 from quotes.speech import speech_features
 
 # With more words of the reporter than this in a quotation's sentence, its neighbours hardly ever name the speaker: parsing
@@ -43,42 +43,64 @@ def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sent
 def attribute(text: str, quotations: Sequence[Quotation], parse: Parse, ranker: SpeakerRanker) -> tuple[Quotation, ...]:
     """Give every quotation that is speech its speaker; what is not becomes `NOT_SPEECH`, with none."""
     surroundings = Surroundings(text, quotations, parse)
-    names = Names(text, parse, quotations)
+    names = Names(text, parse, quotations, ranker.antecedent)
     result: list[Quotation] = []
-    chosen: Candidate | None = None  # what was decided for the last quotation that is speech
-    before: Quotation | None = None
-    named: Named | None = None
+    last: _Answer | None = None  # what was decided for the last quotation that is speech
     for quotation in quotations:
-        ranking = ranker.rank(surroundings.candidates(quotation, chosen, before))
+        ranking = ranker.rank(
+            surroundings.candidates(quotation, last.candidate if last else None, last.quotation if last else None)
+        )
         spoken = not result or result[-1].kind is not QuotationKind.NOT_SPEECH
         if ranker.speech(speech_features(text, quotation, parse, ranking.ranked, spoken)) < ranker.speech_threshold:
             result.append(replace(quotation, kind=QuotationKind.NOT_SPEECH))
             continue
         if not ranking.ranked:
             speaker = _unresolved("nothing near the words can be their speaker", None)
-        elif ranking.confidence < ranker.speaker_threshold:
-            best = ranking.ranked[0][1]
-            speaker = _unresolved(f"“{best.mention.of(text)}” is the likeliest speaker, but not likely enough", best)
         else:
-            candidate = ranking.ranked[0][1]
-            if candidate.rule != "same_speaker" or named is None:
-                named = names.resolve(candidate.mention, candidate.head, candidate.definite, named)
-            speaker = _speaker(text, candidate, named, ranking.confidence)
-            chosen, before = candidate, quotation
+            last = _answer(quotation, ranking, names, ranker, last)
+            speaker = _speaker(text, last, ranker.speaker_threshold)
         result.append(replace(quotation, speaker=speaker))
     return tuple(result)
 
 
-def _speaker(text: str, candidate: Candidate, named: Named, confidence: float) -> Speaker:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Who is taken to say a quotation: the mention, the name behind it, and the probability that the name is right."""
+
+    quotation: Quotation
+    candidate: Candidate
+    named: Named
+    confidence: float
+
+
+def _answer(
+    quotation: Quotation, ranking: Ranking, names: Names, ranker: SpeakerRanker, last: _Answer | None
+) -> _Answer:
+    candidate = ranking.ranked[0][1]
+    goes_on = candidate.rule == "same_speaker" and last is not None
+    if goes_on and last is not None:
+        named = last.named
+    else:
+        named = names.resolve(candidate.mention, candidate.head, candidate.definite, last.named if last else None)
+    before = last.confidence if goes_on and last is not None else None
+    confidence = ranker.answer(answer_features(ranking, candidate, named, before)) if named.name else 0.0
+    return _Answer(quotation, candidate, named, confidence)
+
+
+def _speaker(text: str, answer: _Answer, threshold: float) -> Speaker:
+    candidate, named = answer.candidate, answer.named
+    mention = candidate.mention.of(text)
     if named.name is None:
         return _unresolved(named.how, candidate)
-    mention = candidate.mention.of(text)
+    if answer.confidence < threshold:
+        likeliest = f"“{mention}”" if named.name == mention else f"“{mention}”, taken for {named.name},"
+        return _unresolved(f"{likeliest} is the likeliest speaker, but not likely enough", candidate)
     cue = candidate.cue.of(text) if candidate.cue else ""
     explanation = _EXPLANATIONS[candidate.rule].format(mention=mention, cue=cue)
     if named.how:
         explanation += f"; {named.how}"
     evidence = Evidence(candidate.mention, candidate.cue, candidate.rule, explanation)
-    return Speaker(named.name, named.kind, round(confidence * named.confidence, 3), evidence)
+    return Speaker(named.name, named.kind, round(answer.confidence, 3), evidence)
 
 
 def _unresolved(reason: str, candidate: Candidate | None) -> Speaker:

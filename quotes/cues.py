@@ -70,7 +70,8 @@ ORGANISATION_HEADS = frozenset(
 
 # Nouns for one person by role or station: “the minister” may be somebody named before.
 PERSON_NOUNS = frozenset(
-    """candidate nominee contender hopeful front-runner frontrunner challenger incumbent opponent rival senator congressman
+    """guru operative staffer insider co-host co-anchor moderator
+    candidate nominee contender hopeful front-runner frontrunner challenger incumbent opponent rival senator congressman
     congresswoman representative lawmaker legislator governor mayor president premier chancellor minister secretary
     ambassador envoy diplomat official spokesman spokeswoman spokesperson chief chairman chairwoman chair chairperson
     director manager strategist adviser advisor aide consultant pollster leader deputy commissioner councillor councilman

@@ -4,67 +4,68 @@ A wrong name is the worst answer there is, so everything here may decline.
 """
 
 import re
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quotes.cues import DOCUMENTS, GROUP_HEADS, ORGANISATION_HEADS, PERSON_NOUNS
+from quotes.cues import PERSON_NOUNS
+from quotes.described import Described, kind_of_noun, things, unnamed_people, without_article
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
-from quotes.people import HE, IT, SHE, THEY, Cluster, People, is_pronoun, name_tokens, noun_gender
-from quotes.syntax import Tree
+from quotes.people import HE, IT, SHE, THEY, TITLES, Cluster, People, is_pronoun, name_tokens, noun_gender, same_person
+from quotes.pronouns import Chooser, InView
 
-# Sentences back that a pronoun may reach for its antecedent, and what counts how much in the choice. Set by hand on the
-# project's own sample articles.
-REACH = 6
-PER_SENTENCE, SUBJECT, PREVIOUS_SPEAKER, KNOWN_GENDER, INSIDE_QUOTATION, POSSESSIVE = 1.0, 1.2, 1.5, 1.5, -2.0, -1.0
-OFTEN = 0.1  # a mention
-FARTHEST = 60  # mentions back that are looked at
-
-
-_INDEFINITE = frozenset({"a", "an", "one", "another"})
+# Words that make an office another one, or one no longer held.
+_NARROWER = frozenset({"vice", "deputy", "former", "ex", "assistant"})
+_FIRST_PERSON = frozenset({"i", "me", "we", "us"})
+_LABEL = re.compile(r"[ \t]*((?:[A-Z][\w.'’-]*)(?: [A-Z][\w.'’-]*){0,4}):\s")
+_THINGS = frozenset({SpeakerKind.ORGANISATION, SpeakerKind.GROUP, SpeakerKind.DOCUMENT})
+# For “it” and “they”: what opening a sentence, or having spoken last, counts against a sentence's distance, and how many
+# sentences back is too far. Set by hand on the project's own sample articles.
+FIRST, FARTHEST_THING = 1.2, 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Whom a mention means: a name, or None with the reason; and how that is known, as the end of a sentence."""
+    """Whom a mention means: a name, or None with the reason.
+
+    `how` says how that is known, as the end of a sentence; `way` says it in a word, for the model that judges answers.
+    """
 
     name: str | None
     kind: SpeakerKind | None
     how: str
-    confidence: float
+    way: str
     cluster: Cluster | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A mention that keeps a person in the reader's view."""
-
-    span: Span
-    cluster: Cluster
-    sentence: int
-    weight: float
-
-    def place(self) -> int:
-        return self.span.start
+    antecedent: float | None = None  # the probability that a pronoun or a bare noun means that person
 
 
 class Names:
     """Answers whom the mentions of one article mean."""
 
-    def __init__(self, text: str, parse: Parse, quotations: Sequence[Quotation]) -> None:
+    def __init__(self, text: str, parse: Parse, quotations: Sequence[Quotation], choose: Chooser) -> None:
+        """`choose` picks the antecedent of a pronoun among its candidates (SpeakerRanker.antecedent)."""
         self.text = text
         self.parse = parse
         self._known = People(text, parse, quotations)
-        self._described = list(self._describe())
-        for _, cluster in self._described:
-            gender = noun_gender(cluster.name)
-            if gender:
-                cluster.genders[gender] += 3
-        # what the pronouns of a first pass say of gender rules people out in the second
-        for view in self._follow_pronouns():
-            view.cluster.genders["m" if view.span.of(text).lower() in HE else "f"] += 1
-        self._follow_pronouns()
+        self._described = [(d.span, self._cluster(d)) for d in unnamed_people(text, parse, self._is_free)]
+        self._things = list(things(text, parse, self._is_free))
+        self._choose = choose
+        self.in_view = InView(text, parse, self._known, self._described)
+
+    def _is_free(self, span: Span) -> bool:
+        return not self._known.is_quoted(span) and self._known.at(span) is None
+
+    def _cluster(self, described: Described) -> Cluster:
+        cluster = Cluster(described.name, SpeakerKind.UNNAMED, [described.span], {described.head})
+        gender = noun_gender(described.name)
+        if gender:
+            cluster.genders[gender] += 3
+        return cluster
+
+    @property
+    def clusters(self) -> list[Cluster]:
+        """Everybody whom a mention can mean: people, organisations, and people only described."""
+        return [*self._known.people, *self._known.organisations, *(cluster for _, cluster in self._described)]
 
     def resolve(self, mention: Span, head: str, definite: bool, previous: Named | None) -> Named:
         """Whom a mention means.
@@ -74,6 +75,9 @@ class Names:
         words = mention.of(self.text)
         if is_pronoun(words):
             return self.pronoun(mention, previous)
+        beside = self._named_beside(mention, head)
+        if beside is not None:
+            return beside
         cluster = self._known.at(mention)
         if cluster is None:
             return self.description(mention, head, definite, previous)
@@ -86,10 +90,39 @@ class Names:
             # “the premier's office” is an organisation of its own, called by its owner's full name
             owner = cluster.name if self._known.at(Span(mention.start, mention.start + len(owned.group(1)))) else ""
             name = f"{owner}’s{owned.group(2)}" if owner else without_article(words)
-            return Named(name, kind_of_noun(head, words), "", 0.85)
+            return Named(name, kind_of_noun(head, words), "", "owned")
         if not self._is_the_name(mention, cluster) and head.lower() != "word":  # “in the words of X”
             return self.description(mention, head, definite, previous)
         return self.named(cluster, words)
+
+    def _named_beside(self, mention: Span, head: str) -> Named | None:
+        """The person whom a mention only introduces or explains.
+
+        “a former Velkamp aide, Tom Orrin”, “Velkamp’s former secretary Tom Orrin”, and “Tom Orrin, the polling guru”.
+        """
+        person = self._person_from(mention.end, 45)
+        if person is not None:
+            between = self.text[mention.end : person.start]
+            role = [w.lower() for w in re.findall(r"[^\W_]+", between)][-1:] or [head.lower()]
+            joined = re.fullmatch(r"['’]?s?(?: [\w-]+){1,5} |, ", between) is not None
+            if joined and (role[0] in PERSON_NOUNS or (role[0] in TITLES and between != ", ")):
+                cluster = self._known.at(person)
+                if cluster is not None and cluster.kind is SpeakerKind.PERSON:
+                    return Named(cluster.name, cluster.kind, f"the {role[0]} is {cluster.name}", "introduced", cluster)
+        before = self.text[max(0, mention.start - 2) : mention.start]
+        if before == ", " and self._known.at(mention) is None:
+            named = [
+                e for e in self.parse.entities_in(Span(mention.start - 3, mention.start - 2)) if e.type == "PERSON"
+            ]
+            cluster = self._known.at(named[0].span) if named else None
+            if cluster is not None and re.match(r"(?:the|a|an|its|his|her|their)\b", mention.of(self.text)):
+                return Named(cluster.name, cluster.kind, f"{cluster.name} is so described", "explained", cluster)
+        return None
+
+    def _person_from(self, place: int, reach: int) -> Span | None:
+        """The first person named in the next `reach` characters."""
+        found = [e for e in self.parse.entities_in(Span(place, place + reach)) if e.type == "PERSON"]
+        return next((e.span for e in found if e.span.start >= place), None)
 
     def _is_the_name(self, mention: Span, cluster: Cluster) -> bool:
         """Whether a mention is the name itself with titles at most: “Mr. Orrin”, not “an Orrin aide”."""
@@ -102,8 +135,10 @@ class Names:
     def named(self, cluster: Cluster, words: str) -> Named:
         """The answer for a mention that is a name."""
         if name_tokens(words) == cluster.tokens:
-            return Named(cluster.name, cluster.kind, "", 0.95, cluster)
-        return Named(cluster.name, cluster.kind, f"“{words}” is elsewhere called {cluster.name}", 0.9, cluster)
+            return Named(cluster.name, cluster.kind, "", "name", cluster)
+        return Named(
+            cluster.name, cluster.kind, f"“{words}” is elsewhere called {cluster.name}", "part of a name", cluster
+        )
 
     def pronoun(self, span: Span, previous: Named | None) -> Named:
         """Whom “he”, “she”, “they” or “it” at `span` means."""
@@ -111,158 +146,93 @@ class Names:
         if word in HE or word in SHE:
             return self._person_pronoun(span, word, previous)
         if word in THEY or word in IT:
-            kinds = (SpeakerKind.ORGANISATION, SpeakerKind.GROUP, SpeakerKind.DOCUMENT)
-            if previous is not None and previous.name and previous.kind in kinds:
-                return Named(
-                    previous.name,
-                    previous.kind,
-                    f"“{word}” is taken for {previous.name}, the last to speak",
-                    0.6,
-                    previous.cluster,
-                )
-            if word in IT:
-                subject = self._organisation_before(span)
-                if subject is not None:
-                    return Named(
-                        subject.name,
-                        subject.kind,
-                        f"“{word}” is taken for {subject.name}, the last organisation named",
-                        0.5,
-                        subject,
-                    )
-            return Named(None, None, f"“{word}” could mean several", 0.0)
-        return Named(None, None, f"“{word}” does not say who", 0.0)
+            thing = self._thing_before(span, word, previous)
+            if thing is not None:
+                return thing
+            if previous is not None and previous.name and previous.kind in _THINGS:
+                how = f"“{word}” is taken for {previous.name}, the last to speak"
+                return Named(previous.name, previous.kind, how, "it, the last speaker", previous.cluster)
+            return Named(None, None, f"“{word}” could mean several", "nobody")
+        if word in _FIRST_PERSON:
+            labelled = self._label_of_line(span)
+            if labelled is not None:
+                return labelled
+        return Named(None, None, f"“{word}” does not say who", "nobody")
 
     def _person_pronoun(self, span: Span, word: str, previous: Named | None) -> Named:
         gender = "m" if word in HE else "f"
-        best = self._antecedent(span, gender, previous.cluster if previous else None)
-        if best is None:
-            return Named(None, None, f"“{span.of(self.text)}” has no name before it that fits", 0.0)
-        known = best.gender == gender
+        found = self.in_view.antecedent(span, gender, previous.cluster if previous else None, self._choose)
+        if found is None:
+            return Named(None, None, f"“{span.of(self.text)}” has no name before it that fits", "nobody")
+        best = found.cluster
         kind = "woman" if gender == "f" else "man"
-        view = f"the {kind} last in view" if known else "who was last in view"
+        view = f"the {kind} most in view" if best.gender == gender else "who was most in view"
         how = f"“{span.of(self.text)}” is taken for {best.name}, {view}"
-        return Named(best.name, best.kind, how, 0.85 if known else 0.7, best)
+        return Named(best.name, best.kind, how, "pronoun", best, found.confidence)
 
-    def _follow_pronouns(self) -> list["_View"]:
-        """Resolve every “he” and “she” outside quotations in order: each keeps its person in view for the next."""
-        named = [(m, c) for c in self._known.people for m in c.mentions]
-        self._views = sorted((self._view(m, c) for m, c in named + self._described), key=_View.place)
-        followed = []
-        for sentence in self.parse.sentences:
-            for word in sentence.words:
-                lower = word.text.lower()
-                span = Span(word.start, word.end)
-                if (lower in HE or lower in SHE) and not self._known.is_quoted(span):
-                    cluster = self._antecedent(span, "m" if lower in HE else "f", None)
-                    if cluster is not None:
-                        followed.append(self._view(span, cluster))
-                        insort(self._views, followed[-1], key=_View.place)
-        return followed
+    def _label_of_line(self, span: Span) -> Named | None:
+        """Who speaks a line of a transcript: “OSTROW: … I asked her …” is Ostrow's."""
+        start = self.text.rfind("\n", 0, span.start) + 1
+        label = _LABEL.match(self.text, start, span.start)
+        if label is None:
+            return None
+        tokens = name_tokens(label.group(1))
+        found = [c for c in self._known.people if c.tokens[-1] == tokens[-1] and same_person(c.tokens, tokens)]
+        named = max(found, key=lambda c: len(c.tokens), default=None)
+        how = f"the line is marked “{label.group(1)}”"
+        if named is not None:
+            return Named(named.name, named.kind, how, "label", named)
+        return Named(label.group(1), SpeakerKind.UNNAMED, how, "label")
 
-    def _view(self, span: Span, cluster: Cluster) -> "_View":
-        weight = OFTEN * min(len(cluster.mentions), 10)
-        if self._known.is_quoted(span):
-            weight += INSIDE_QUOTATION
-        if self._is_subject_like(span):
-            weight += SUBJECT
-        if self.text[span.end : span.end + 1] in ("'", "’"):
-            weight += POSSESSIVE
-        return _View(span, cluster, self.parse.sentence_number(span.start), weight)
-
-    def _antecedent(self, span: Span, gender: str | None, speaker: Cluster | None) -> Cluster | None:
-        """The person most in view at `span`: near, a subject, outside quotations, of no other gender."""
+    def _thing_before(self, span: Span, word: str, previous: Named | None) -> Named | None:
+        """What “it” or “they” means: the organisation, document or group most in view in the last sentences."""
         here = self.parse.sentence_number(span.start)
-        best: tuple[float, Cluster] | None = None
-        for view in reversed(self._views[: bisect_left(self._views, span.start, key=_View.place)][-FARTHEST:]):
-            if gender is not None and view.cluster.gender not in (None, gender):
-                continue
-            score = view.weight - PER_SENTENCE * min(here - view.sentence, REACH)
-            if gender is not None:
-                score += KNOWN_GENDER * view.cluster.leaning(gender)
-            if speaker is view.cluster:
-                score += PREVIOUS_SPEAKER
-            if best is None or score > best[0]:
-                best = (score, view.cluster)
-        return best[1] if best else None
-
-    def _is_subject_like(self, mention: Span) -> bool:
-        sentence = self.parse.sentences[self.parse.sentence_number(mention.start)]
-        for word in sentence.words:
-            if mention.start <= word.start < mention.end and word.relation.startswith("nsubj"):
-                return True
-        before = [w for w in sentence.words if w.end <= mention.start and w.text[:1].isalnum()]
-        return not sentence.parsed and len(before) <= 4
-
-    def _organisation_before(self, span: Span) -> Cluster | None:
-        best: tuple[Span, Cluster] | None = None
-        for cluster in self._known.organisations:
-            for mention in cluster.mentions:
-                if mention < span and not self._known.is_quoted(mention) and (best is None or mention > best[0]):
-                    best = (mention, cluster)
-        if best and self.parse.sentence_number(span.start) - self.parse.sentence_number(best[0].start) <= 2:
-            return best[1]
-        return None
+        plural = word in THEY
+        found: list[tuple[float, Span, Named]] = []
+        for organisation in () if plural else self._known.organisations:
+            for mention in organisation.mentions:
+                if mention < span and not self._known.is_quoted(mention):
+                    number = self.parse.sentence_number(mention.start)
+                    first = mention.start - self.parse.sentences[number].start < 20
+                    how = f"“{word}” is taken for {organisation.name}"
+                    named = Named(organisation.name, organisation.kind, how, "it, named", organisation)
+                    found.append((FIRST * first - (here - number), mention, named))
+        for thing in self._things:
+            if thing.span < span and (thing.kind is SpeakerKind.GROUP) == plural:
+                named = Named(thing.name, thing.kind, f"“{word}” is taken for {thing.name}", "it, described")
+                found.append((FIRST * thing.first - (here - thing.sentence), thing.span, named))
+        if previous is not None and previous.name and (previous.kind is SpeakerKind.GROUP or not plural):
+            found = [(score + FIRST * (named.name == previous.name), at, named) for score, at, named in found]
+        best = max(found, key=lambda one: one[:2], default=None)
+        return best[2] if best and best[0] > -FARTHEST_THING else None
 
     def description(self, span: Span, head: str, definite: bool, previous: Named | None) -> Named:
         """Whom “the minister” or “aid groups” means: a person so described or in view before, or nobody by name."""
         words = span.of(self.text)
         head = head.lower()
-        apposed = re.match(r",\s+", self.text[span.end : span.end + 3])
-        if apposed:
-            for entity in self.parse.entities_in(Span(span.end + apposed.end(), span.end + apposed.end() + 1)):
-                cluster = self._known.at(entity.span)
-                if cluster is not None and entity.type == "PERSON" and head in PERSON_NOUNS:
-                    return Named(cluster.name, cluster.kind, f"the {head} is {cluster.name}", 0.85, cluster)
         here = next((c for m, c in self._described if m.overlaps(span)), None)
         if here is not None:
-            return Named(here.name, here.kind, "", 0.75, here)
-        if definite and head in PERSON_NOUNS:
+            return Named(here.name, here.kind, "", "described", here)
+        one = words.lower().rstrip("'’").endswith(head) or head not in words.lower()  # “the lawmakers” are not one
+        if definite and head in PERSON_NOUNS and one:
             known = [*self._known.people, *(c for _, c in self._described)]
-            found = [c for c in known if head in c.roles and any(m < span for m in c.mentions)]
+            narrower = {w for w in _NARROWER if re.search(rf"\b{w}\b", words.lower())}
+            found = [
+                c
+                for c in known
+                if head in c.roles
+                and narrower == _NARROWER & c.roles
+                and any(m < span for m in c.mentions)
+                and not re.match(r"(?:its|his|her|their)\b", words)
+            ]
             if found:
                 chosen = max(found, key=lambda c: max(m for m in c.mentions if m < span))
-                return Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", 0.75, chosen)
+                return Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", "role", chosen)
             if re.match(r"(?:the|The)\b", words):
-                in_view = self._antecedent(span, noun_gender(head), previous.cluster if previous else None)
-                if in_view is not None:
-                    how = f"“{words}” is taken for {in_view.name}, who was last in view"
-                    return Named(in_view.name, in_view.kind, how, 0.5, in_view)
-        return Named(without_article(words), kind_of_noun(head, words), "", 0.75)
-
-    def _describe(self) -> Iterator[tuple[Span, Cluster]]:
-        """People without a name: “a doctor at the hospital”, whom a later “she” or “the doctor” may mean."""
-        for sentence in self.parse.sentences:
-            if not sentence.parsed:
-                continue
-            tree = Tree(sentence)
-            for position, word in enumerate(sentence.words):
-                if (
-                    word.lemma.lower() in PERSON_NOUNS
-                    and word.upos == "NOUN"
-                    and word.relation not in ("compound", "appos")
-                ):
-                    span = tree.phrase(position)
-                    words = span.of(self.text)
-                    first = words.split(" ")[0].lower()
-                    if first in _INDEFINITE and not self._known.is_quoted(span) and self._known.at(span) is None:
-                        yield span, Cluster(without_article(words), SpeakerKind.UNNAMED, [span], {word.lemma.lower()})
-
-
-def without_article(words: str) -> str:
-    """A description without its leading article, blanks single."""
-    return re.sub(
-        r"^(?:the|an?|one|another)\s+(?!of\b)", "", re.sub(r"\s+", " ", words).strip(" ,;:"), flags=re.IGNORECASE
-    )
-
-
-def kind_of_noun(head: str, words: str) -> SpeakerKind:
-    """What sort of speaker a description is, by its head noun."""
-    head = head.lower()
-    if head in DOCUMENTS:
-        return SpeakerKind.DOCUMENT
-    if head in GROUP_HEADS:
-        return SpeakerKind.GROUP
-    if head in ORGANISATION_HEADS:
-        return SpeakerKind.ORGANISATION
-    return SpeakerKind.GROUP if head.endswith("s") and not head.endswith("ss") else SpeakerKind.UNNAMED
+                last = previous.cluster if previous else None
+                found_one = self.in_view.antecedent(span, noun_gender(head), last, self._choose)
+                if found_one is not None:
+                    best = found_one.cluster
+                    how = f"“{words}” is taken for {best.name}, who was most in view"
+                    return Named(best.name, best.kind, how, "noun in view", best, found_one.confidence)
+        return Named(without_article(words), kind_of_noun(head, words), "", "description")

@@ -4,9 +4,8 @@ Gender is read only from the text (titles, role nouns, pronouns that can mean no
 """
 
 import re
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from quotes.document import Quotation, Span, SpeakerKind
@@ -28,12 +27,11 @@ TITLES = (
 FEMALE_NOUNS = frozenset(
     """woman girl mother wife daughter sister widow actress spokeswoman chairwoman congresswoman businesswoman
     businesswoman grandmother aunt niece queen princess policewoman saleswoman councilwoman assemblywoman alderwoman
-    heroine duchess countess nun girlfriend bride mum mom grandma her herself she""".split()
+    heroine duchess countess nun girlfriend bride mum mom grandma""".split()
 )
 MALE_NOUNS = frozenset(
     """man boy father husband son brother widower actor spokesman chairman congressman businessman grandfather uncle nephew
-    king prince policeman salesman councilman assemblyman alderman hero duke count monk boyfriend groom dad grandpa
-    his himself he him""".split()
+    king prince policeman salesman councilman assemblyman alderman hero duke count monk boyfriend groom dad grandpa""".split()
 )
 HE = frozenset({"he", "him", "his", "himself"})
 SHE = frozenset({"she", "her", "hers", "herself"})
@@ -42,6 +40,7 @@ IT = frozenset({"it", "its", "itself"})
 PRONOUNS = HE | SHE | THEY | IT | frozenset("i we you me us who which that this these those one".split())
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*\.?")
+_NO_NAME = re.compile(r"[A-Z]-[A-Z]")  # “D-Fla.”, a senator's party and state
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 
 
@@ -53,7 +52,7 @@ class Cluster:
     kind: SpeakerKind
     mentions: list[Span] = field(default_factory=list)
     roles: set[str] = field(default_factory=set)
-    genders: Counter[str] = field(default_factory=Counter)
+    genders: dict[str, float] = field(default_factory=lambda: {"f": 0.0, "m": 0.0})
 
     @property
     def tokens(self) -> list[str]:
@@ -62,15 +61,13 @@ class Cluster:
 
     @property
     def gender(self) -> str | None:
-        """ "f" or "m" where the text says so without contradiction."""
-        common = self.genders.most_common(2)
-        if not common or (len(common) > 1 and common[0][1] < 2 * common[1][1]):
-            return None
-        return common[0][0]
+        """ "f" or "m" where the text says so, twice as often as not."""
+        fewer, more = sorted(self.genders, key=self.genders.__getitem__)
+        return more if self.genders[more] > 0 and self.genders[more] >= 2 * self.genders[fewer] else None
 
     def leaning(self, gender: str) -> float:
         """How far the text's evidence speaks for a gender: 1 wholly for it, -1 wholly against it, 0 where there is none."""
-        total = self.genders.total()
+        total = self.genders["f"] + self.genders["m"]
         return (2 * self.genders[gender] - total) / (total + 1)
 
 
@@ -97,12 +94,13 @@ class People:
         for cluster in self.people:
             self._describe(cluster)
         self._vote_by_pronouns()
+        self._mentions = sorted(self._by_mention)
 
     def at(self, span: Span) -> Cluster | None:
         """The cluster of a name inside `span`, the last one where there are several; people before organisations."""
-        inside = [
-            (e.span, self._by_mention[e.span]) for e in self.parse.entities_in(span) if e.span in self._by_mention
-        ]
+        first = max(0, bisect_right(self._mentions, span) - 1)
+        last = bisect_left(self._mentions, Span(span.end, span.end))
+        inside = [(m, self._by_mention[m]) for m in self._mentions[first:last] if m.overlaps(span)]
         people = [(s, c) for s, c in inside if c.kind is SpeakerKind.PERSON]
         chosen = max(people or inside, key=lambda pair: pair[0], default=None)
         return chosen[1] if chosen else None
@@ -115,8 +113,31 @@ class People:
     def _entities(self, *types: str) -> list[Span]:
         return [e.span for e in self.parse.entities if e.type in types and len(e.span)]
 
+    def _find_surnames(self, names: Iterable[Span]) -> Iterator[Span]:
+        """Words that are the surname of somebody named in full, wherever the tagger took them for something else or nothing.
+
+        “Clinton” is a town to it, “Orrin” a word it never saw. Within longer names (“the Orrin Foundation”) they stay.
+        """
+        surnames = {
+            tokens[-1] for name in names if len(tokens := name.of(self.text).split()) > 1 and len(tokens[-1]) > 2
+        }
+        for sentence in self.parse.sentences:
+            words = sentence.words
+            for i, word in enumerate(words):
+                if word.text not in surnames or not word.text[0].isupper():
+                    continue
+                span = Span(word.start, word.end)
+                around = [e for e in self.parse.entities_in(span) if e.span != span or e.type == "PERSON"]
+                before = words[i - 1].text if i > 0 else ""
+                after = words[i + 1].text if i + 1 < len(words) else ""
+                named_before = before[:1].isupper() and before.rstrip(".").lower() not in TITLES and i > 1
+                if not around and not named_before and not after[:1].isupper():
+                    yield span
+
     def _cluster_people(self) -> None:
-        spans = self._entities("PERSON")
+        spans = [s for s in self._entities("PERSON") if not _NO_NAME.match(s.of(self.text))]
+        self._surnames = set(self._find_surnames(spans))
+        spans = sorted({*spans, *self._surnames})
         single = []
         for span in spans:
             tokens = name_tokens(span.of(self.text))
@@ -179,7 +200,8 @@ class People:
         return None
 
     def _cluster_organisations(self) -> None:
-        for span in sorted(self._entities("ORG"), key=lambda s: -len(s)):
+        spans = [span for span in self._entities("ORG") if span not in self._surnames]
+        for span in sorted(spans, key=lambda s: -len(s)):
             tokens = name_tokens(span.of(self.text))
             for cluster in self.organisations:
                 if cluster.tokens[-len(tokens) :] == tokens or _initials(cluster.name) == "".join(tokens):
@@ -283,6 +305,7 @@ def same_person(one: Iterable[str], other: Iterable[str]) -> bool:
 def clean_name(words: str) -> str:
     """A name as it is shown: blanks single, titles, what stands before them, and a possessive left out."""
     words = re.sub(r"\s+", " ", words).strip(" ,;:\"“”'‘’")
+    words = re.sub(r"^[A-Z.,’' ]{3,}\s[-–—]+\s(?=\S)", "", words)  # “DERRY - Nadia Velkamp”, a dateline and a name
     words = re.sub(r"['’]s?$", "", words)
     tokens = words.split(" ")
     titled = [i for i, token in enumerate(tokens[:-1]) if token.rstrip(".").lower() in TITLES]

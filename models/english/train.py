@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 HERE = Path(__file__).parent
 SEED = 1234
-VECTOR_WORDS = 50_000
+VECTOR_WORDS = 110_000
 PACKAGE = "news"
 POS_ANNEALED, NER_ANNEALED = 0.0005, 0.02  # learning rates of the last steps; not swept
 
@@ -86,7 +86,7 @@ def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
         *("--save_dir", str(work / "pos"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]
     if not resume:
-        tagger.main([*arguments, "--lr", "0.003", "--max_steps", "1250", "--eval_interval", "250"])
+        tagger.main([*arguments, "--lr", "0.003", "--max_steps", "1750", "--eval_interval", "250"])
     # Stanza's tagger has no way to go on from a model with smaller steps (its second optimiser is never used), so the
     # trainer that it builds is replaced by one that does.
     fresh = tagger.Trainer
@@ -99,7 +99,7 @@ def train_pos(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
         return trainer
 
     tagger.Trainer = continued
-    tagger.main([*arguments, "--max_steps", "450", "--eval_interval", "150"])
+    tagger.main([*arguments, "--max_steps", "600", "--eval_interval", "150"])
 
 
 def train_lemma(data: Path, work: Path, vectors: Path | None, resume: bool) -> None:
@@ -125,12 +125,13 @@ def train_depparse(data: Path, work: Path, vectors: Path | None, resume: bool) -
         *("--train_file", str(train), "--eval_file", str(dev), "--output_file", str(work / "depparse" / "dev.conllu")),
         *("--lang", "en", "--shorthand", "en_news", "--wordvec_pretrain_file", str(_pretrain(work))),
         *("--no_upos", "--no_xpos", "--no_ufeats", "--tag_emb_dim", "0"),
+        *("--no_linearization", "--no_distance"),
         *("--hidden_dim", "200", "--num_layers", "2", "--char_hidden_dim", "64", "--char_emb_dim", "32"),
-        *("--deep_biaff_hidden_dim", "200", "--deep_biaff_output_dim", "100", "--word_emb_dim", "50"),
+        *("--deep_biaff_hidden_dim", "100", "--deep_biaff_output_dim", "100", "--word_emb_dim", "50"),
         *("--word_cutoff", "5", "--transformed_dim", "100", "--batch_size", "1500", "--dropout", "0.33"),
         *("--optim", "adam", "--lr", "0.003", "--beta2", "0.95", "--weight_decay", "0", "--no_plateau"),
-        *("--max_steps", "2600", "--eval_interval", "200", "--max_steps_before_stop", "1500"),
-        *("--second_optim", "adam", "--second_lr", "0.0005", "--second_optim_start_step", "2000"),
+        *("--max_steps", "3400", "--eval_interval", "200", "--max_steps_before_stop", "2000"),
+        *("--second_optim", "adam", "--second_lr", "0.0005", "--second_optim_start_step", "2600"),
         *("--checkpoint_interval", "200", "--checkpoint_save_name", "checkpoint.pt"),
         *("--save_dir", str(work / "depparse"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]
@@ -156,13 +157,13 @@ def train_ner(data: Path, work: Path, vectors: Path | None, resume: bool) -> Non
             "en_news",
         ),
         *("--wordvec_pretrain_file", str(_pretrain(work)), "--no_emb_finetune", "--word_emb_dim", "100"),
-        *("--hidden_dim", "200", "--char_hidden_dim", "100", "--char_emb_dim", "50", "--word_dropout", "0.01"),
+        *("--hidden_dim", "256", "--char_hidden_dim", "100", "--char_emb_dim", "50", "--word_dropout", "0.01"),
         *("--optim", "sgd", "--batch_size", "16", "--max_batch_words", "800", "--lr_decay", "0.5"),
         *("--lr", "0.1", "--min_lr", "0.001", "--max_steps_no_improve", "4000"),
         *("--save_dir", str(folder), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]
     if not resume:
-        ner_tagger.main([*arguments, "--eval_interval", "400", "--patience", "2", "--max_steps", "6000"])
+        ner_tagger.main([*arguments, "--eval_interval", "500", "--patience", "2", "--max_steps", "9000"])
     # smaller and smaller steps from the best model on; Stanza would go on with the rate that is stored in the model
     stored = ner_tagger.load_model
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from api import schemas
-from quotes import cli
+from quotes import cli, terminal
 from quotes.artefacts import models_folder
 from quotes.document import Analysis, Quotation, QuotationKind, Span
 from tests.conftest import ROOT
@@ -64,7 +64,7 @@ def test_the_command_reads_standard_input(pipeline):
     assert "We want peace" in out
     assert "Ann Lee" in out
     assert "\x1b" not in out
-    assert max(map(len, out.splitlines())) <= cli.PIPE_WIDTH
+    assert max(map(len, out.splitlines())) <= terminal.PIPE_WIDTH
 
 
 def test_models_are_listed_with_version_scores_and_hashes(pipeline, capsys):

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, description="the longest article that is read, in code points"
     )
+    max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
 
 
 def settings_in_force() -> Settings:

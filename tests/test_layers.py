@@ -1,6 +1,8 @@
 """Data flows one way: every module imports only what its place in the design allows."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,46 @@ ALLOWED = {
         "reading",
         "terminal",
     },
-    "evaluation.printing": {"evaluation.speakers"},
+    "evaluation.tables": {"errors", "reading"},
+    "evaluation.testsets": {"document", "errors", "evaluation.tables", "marks"},
+    "evaluation.predictions": {"document", "errors", "evaluation.tables", "evaluation.testsets"},
+    "evaluation.keywords": {"document"},
+    "evaluation.results": {"document", "evaluation.intervals"},
+    "evaluation.stances": {
+        "document",
+        "evaluation.intervals",
+        "evaluation.keywords",
+        "evaluation.predictions",
+        "evaluation.results",
+        "evaluation.testsets",
+    },
+    "evaluation.agreement": {
+        "errors",
+        "evaluation.intervals",
+        "evaluation.results",
+        "evaluation.tables",
+        "evaluation.testsets",
+    },
+    "evaluation.views": {
+        "evaluation.agreement",
+        "evaluation.intervals",
+        "evaluation.results",
+        "evaluation.speakers",
+        "evaluation.stances",
+        "evaluation.tables",
+        "terminal",
+    },
+    "evaluation.plots": {"evaluation.results"},
+    "evaluation.report": {
+        "errors",
+        "evaluation.plots",
+        "evaluation.results",
+        "evaluation.stances",
+        "evaluation.tables",
+        "evaluation.testsets",
+        "evaluation.views",
+        "exports",
+    },
     "evaluation.commands": None,  # doors: anything in quotes
     "cli": None,
 }
@@ -64,6 +105,7 @@ HEAVY = {
     "torch": {"parsing"},
     "sklearn": {"stance"},
     "skops": {"stance", "ranker"},
+    "matplotlib": {"evaluation.plots"},
 }
 
 
@@ -105,6 +147,13 @@ def test_module_imports_only_what_its_layer_allows(module):
 def test_heavy_library_has_one_door(library):
     users = {m for m, path in MODULES.items() if any(n.split(".")[0] == library for n in imports(path))}
     assert users <= HEAVY[library]
+
+
+def test_plots_are_loaded_by_nothing_but_a_report():
+    code = "import sys, quotes.cli, quotes.pipeline, quotes.evaluation.report, api.app; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
+    assert b"'quotes.evaluation.plots'" in done.stdout
+    assert b"'matplotlib'" not in done.stdout
 
 
 def test_quotes_knows_nothing_of_the_api_or_the_recipes():

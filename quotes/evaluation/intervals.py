@@ -34,17 +34,24 @@ class Resampling:
     """The draws of a test set's groups: the same for every figure, so that two systems can be compared draw by draw."""
 
     def __init__(self, groups: Sequence[str], seed: int = SEED) -> None:
-        """`groups` has the name of each row's group."""
+        """`groups` has the name of each row's group. A single one says nothing of others: then rows are drawn."""
         names, self._group = np.unique(np.array(groups), return_inverse=True)
-        self.groups = len(names)
+        self.by_rows = len(names) == 1
+        if self.by_rows:
+            self._group = np.arange(len(groups))
+        self.groups = len(groups) if self.by_rows else len(names)
+        self._seed = seed
         self._times = np.ascontiguousarray(draws(self.groups, seed).T)  # shape (groups, RESAMPLES)
 
     def sums(self, values: Floats, rows: NDArray[np.intp] | None = None) -> tuple[Floats, Floats]:
         """The columns' sums over all rows, shape (columns,), and over the rows of each draw, shape (RESAMPLES, columns).
 
-        `values` has shape (rows, columns); where `rows` is given, its rows are these ones of the test set.
+        `values` has shape (rows, columns); where `rows` is given, its rows are these ones of the test set. Where they are
+        all of one group, they are drawn one by one.
         """
         touched, place = np.unique(self._group if rows is None else self._group[rows], return_inverse=True)
+        if rows is not None and len(touched) == 1 < self.groups:
+            return Resampling([""] * len(rows), self._seed).sums(values)
         by_group = np.zeros((len(touched), values.shape[1]))
         np.add.at(by_group, place, values)
         drawn = np.zeros((RESAMPLES, values.shape[1]))

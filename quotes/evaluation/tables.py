@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quotes.errors import InputError, UnreadableArticle
+from quotes.errors import BadRows, InputError, UnreadableArticle
 from quotes.reading import check_characters
 
 BLANK = "(blank)"  # the value of what is left blank
@@ -130,7 +130,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a file. Raises InputError for one that has no rows at all, or whose header cannot be understood."""
+    """Read a file. Raises InputError for one without rows, or whose header cannot be understood; BadRows where all are bad."""
     text, encoding = _decoded(path)
     start = text.lstrip()[:1]
     if start == "[":
@@ -142,8 +142,8 @@ def read_table(path: Path) -> Table:
             bad.append(BadRow(position, line, None, content))
         else:
             records.append(Record(position, line, content))
-    if not records and not bad:
-        raise InputError(f"{path}: there are no rows in it")
+    if not records:
+        raise BadRows(listed(path, len(bad), bad)) if bad else InputError(f"{path}: there are no rows in it")
     columns = tuple(dict.fromkeys(name for record in records for name in record.cells))
     return Table(path, encoding, columns, tuple(records), tuple(bad))
 
@@ -199,7 +199,10 @@ def _separated(text: str, path: Path) -> Iterator[_Row]:
     header = next((line for line in _LINE.split(text) if line.strip()), "")
     delimiter = max("\t,;", key=header.count)
     rows = _tabbed(text) if delimiter == "\t" else _commas(text, delimiter, path)
-    names = [_folded(name) for name in next((cells for _, cells in rows if not isinstance(cells, str)), [])]
+    line, first = next(rows, (1, []))
+    if isinstance(first, str):
+        raise InputError(f"{path}, line {line}: {first}")
+    names = [_folded(name) for name in first]
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise InputError(f"{path}: two columns are called “{twice[0]}”; rename one")
     for line, cells in rows:

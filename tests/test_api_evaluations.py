@@ -14,6 +14,7 @@ from api.limits import MAX_BODY_BYTES, MAX_EVALUATION_BYTES
 from quotes.artefacts import Artefact
 from quotes.document import Stance, StanceLabel
 from quotes.evaluation.results import StanceMetrics
+from tests.conftest import ROOT
 from tests.test_api import Quick, assert_problem, service
 from tests.test_evaluate_files import lines
 from tests.test_evaluate_stance import LABELS, a_row, evaluate
@@ -206,3 +207,11 @@ async def test_it_is_documented():
         assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/StanceMetrics")
         (example,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
         assert (await client.post(URL, json=example["value"])).status_code == 200
+
+
+async def test_the_body_in_the_documents_is_answered():
+    text = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    body = text.partition("localhost:8000/v1/evaluations")[2].partition("-d '")[2].partition("'")[0]
+    async with service(Labeller) as client:
+        response = await client.post(URL, json=json.loads(body))
+    assert response.json()["scores"]["accuracy"]["value"] == 1

@@ -36,14 +36,14 @@ def printed(views: Iterable[View]) -> "Iterator[Table]":
     from rich.text import Text
 
     def safe(text: str) -> Text:
-        return Text(shortened(one_line(text)))
+        return Text(one_line(text))
 
     for view in views:
         table = Table(title=safe(view.title) if view.title else None, caption=safe(view.note) if view.note else None)
         for name in view.head:
             table.add_column(safe(name))
         for row in view.rows:
-            table.add_row(*map(safe, row))
+            table.add_row(*(safe(shortened(cell)) for cell in row))
         yield table
 
 
@@ -93,7 +93,7 @@ def confusion(metrics: StanceMetrics) -> View:
     """Rows by label and answer."""
     rows = [(label, *(f"{n:,}" for n in its.values())) for label, its in metrics.confusion.items()]
     head = ("Label", *(f"answered {label}" for label in metrics.confusion))
-    return View("Confusion", head, [row for row in rows if row[0] in metrics.by_label])
+    return View("Confusion", head, [row for row in rows if row[0] in metrics.labels])
 
 
 def systems(metrics: StanceMetrics) -> View:

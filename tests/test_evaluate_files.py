@@ -153,6 +153,7 @@ def test_values_of_slices(tmp_path):
         ),
         ("don’t stop", "“Don't stop,” he said.", ["Don't stop,"]),
         ("C", "A “C”", ["C"]),
+        ("no, no, never", "“No,” and “no,” and “no,” she said, “never”.", ["no,", "no,", "never"]),
     ],
 )
 def test_a_quotation_is_found_in_its_context(quote, context, pieces):
@@ -187,7 +188,7 @@ GOOD = {"id": "1", "quote": "a", "context": "b “a”", "label": "none"}
         ({**GOOD, "quote": ["a"]}, "“quote” is no text"),
         ({**GOOD, "quote": "a\x00"}, "“quote”: the character at offset 1 is NUL"),
         ('{"quote": "\\ud800", "label": "none"}', "“quote”: the character at offset 0 is the lone surrogate U+D800"),
-        ({**GOOD, "context": 1.5}, "“context” is no text"),
+        ({**GOOD, "context": {"a": 1}}, "“context” is no text"),
         ({**GOOD, "label": None}, "“label” is blank"),
         ({**GOOD, "label": "FAVOR"}, "the label “FAVOR” is none of support, oppose, conditional, none, and no map"),
         ({**GOOD, "quote": "z"}, "the quotation does not stand in its context"),

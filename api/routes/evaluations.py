@@ -72,7 +72,7 @@ def _measured(asked: schemas.EvaluationRequest, analyser: Analyser) -> StanceMet
     rows = [row.model_dump(exclude_none=True) for row in asked.rows]
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     records = tuple(Record(position, position + 1, row) for position, row in enumerate(rows))
-    table = Table(Path("rows"), "utf-8", names, records, ())
+    table = Table(Path("rows"), names, records)
     mapping = {label.strip().casefold(): stance for label, stance in asked.map.items()}
     given = "prediction" in names or "probabilities" in names
     columns = Columns("quote", "context", "label", "group" if "group" in names else None)

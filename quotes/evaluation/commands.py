@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -167,13 +166,12 @@ def _evaluate_stance(args: argparse.Namespace) -> int:
     columns = Columns(args.text, args.context, args.label, args.group, tuple(dict.fromkeys(args.slice)))
     test = read_test_set(args.test, columns, mapping, locate=args.predictions is None)
     notes = _usable(args.test, test, args.skip_bad)
-    digest = hashlib.sha256(args.test.read_bytes()).hexdigest()
     given = _predicted(args.predictions, test, mapping)
     others = _predicted(args.baseline, test, mapping)
     if args.report:
         report.claim(args.report)
     if given is None:
-        system, seen = _shipped(digest)
+        system, seen = _shipped(test.sha256)
         notes += [
             f"{args.test.name} is a file that the classifier was trained on: the scores say nothing about others"
         ] * seen
@@ -186,7 +184,7 @@ def _evaluate_stance(args: argparse.Namespace) -> int:
     metrics = measure(test, answers, system, {args.baseline.name: others} if others else {}, seed)
     sys.stdout.write(rendered(*printed(of_stances(metrics))))
     if args.report:
-        source = report.Source(args.test.name, digest, test.encoding, tuple(notes), test.bad)
+        source = report.Source(args.test.name, test.sha256, test.encoding, tuple(notes), test.bad)
         report.write(args.report, source, test.rows, answers, metrics)
     return 0
 
@@ -217,11 +215,10 @@ def _predicted(path: Path | None, test: "StanceSet", mapping: "LabelMap") -> "An
     return answers_of(matched(test, read_predictions(path, mapping), str(path)))
 
 
-def _shipped(digest: str) -> tuple[str, bool]:
-    """What the shipped classifier is called, and whether it was trained on the file with this sha256."""
+def _shipped(sha256: str) -> tuple[str, bool]:
+    """What the shipped classifier is called, and whether its manifest says that it was trained on such a file."""
     artefact = artefacts.find("stance")
-    trained_on = [data.get("sha256") for data in artefact.manifest.get("data", [])]
-    return f"shipped classifier (stance {artefact.version})", digest in trained_on
+    return f"shipped classifier (stance {artefact.version})", sha256 in json.dumps(artefact.manifest.get("data"))
 
 
 def _labelled(rows: "Sequence[Row]") -> "Answers":

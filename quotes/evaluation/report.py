@@ -27,7 +27,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem; m
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; border-bottom: 1px solid #bbb; }
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; font-weight: 600; }
 th, td { padding: .25rem .75rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
-td { font-variant-numeric: tabular-nums; } thead th { border-bottom: 2px solid #767676; }
+th, td { unicode-bidi: isolate; } td { font-variant-numeric: tabular-nums; } thead th { border-bottom: 2px solid #767676; }
 figure { display: flex; flex-wrap: wrap; gap: 0 2.5rem; align-items: flex-start; margin: 0; }
 img { max-width: 100%; height: auto; } .note { color: #555; font-size: .9rem; }
 .warning { border-left: 4px solid #d55e00; padding: .25rem .75rem; background: #fff4ec; }

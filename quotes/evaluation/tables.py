@@ -6,6 +6,7 @@ is recognised by its doubled marks. Files that are not UTF-8 are taken for Windo
 """
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -65,7 +66,7 @@ class Record:
         value = None if column is None else self.cells.get(column)
         if value is None:
             return None
-        if not isinstance(value, str | int):
+        if not isinstance(value, str | int | float):
             raise BadCell(column, f"“{column}” is no text")
         try:
             check_characters(text := str(value))
@@ -93,10 +94,11 @@ class Table:
     """What a file holds. `bad` has the rows that are no rows; their positions count."""
 
     path: Path
-    encoding: str
     columns: tuple[str, ...]
     records: tuple[Record, ...]
-    bad: tuple[BadRow, ...]
+    bad: tuple[BadRow, ...] = ()
+    encoding: str = "utf-8"
+    sha256: str = ""
 
     @property
     def size(self) -> int:
@@ -124,14 +126,18 @@ class Table:
         """The first of these columns that no row leaves blank."""
 
         def is_filled(value: Any) -> bool:
-            return isinstance(value, str | int) and bool(str(value).strip())
+            return isinstance(value, str | int | float) and bool(str(value).strip())
 
         return next((name for name in names if all(is_filled(r.cells.get(name)) for r in self.records)), None)
 
 
 def read_table(path: Path) -> Table:
     """Read a file. Raises InputError for one without rows, or whose header cannot be understood; BadRows where all are bad."""
-    text, encoding = _decoded(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableArticle(f"{path}: {error.strerror or error}") from None
+    text, encoding = _decoded(data)
     start = text.lstrip()[:1]
     if start == "[":
         raise InputError(f"{path}: it is a JSON list; write JSON Lines, an object a line")
@@ -145,7 +151,7 @@ def read_table(path: Path) -> Table:
     if not records:
         raise BadRows(listed(path, len(bad), bad)) if bad else InputError(f"{path}: there are no rows in it")
     columns = tuple(dict.fromkeys(name for record in records for name in record.cells))
-    return Table(path, encoding, columns, tuple(records), tuple(bad))
+    return Table(path, columns, tuple(records), tuple(bad), encoding, hashlib.sha256(data).hexdigest())
 
 
 def listed(path: Path, size: int, bad: Sequence[BadRow]) -> str:
@@ -160,11 +166,8 @@ def listed(path: Path, size: int, bad: Sequence[BadRow]) -> str:
     return "\n".join(lines)
 
 
-def _decoded(path: Path) -> tuple[str, str]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnreadableArticle(f"{path}: {error.strerror or error}") from None
+def _decoded(data: bytes) -> tuple[str, str]:
+    """Text, and its encoding."""
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # what Excel calls Unicode text
     for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "windows-1252"):
         try:

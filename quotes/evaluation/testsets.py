@@ -41,12 +41,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class StanceSet:
-    """A test set: its rows, and those that cannot be used. `group` is the column that tells which rows belong together."""
+    """A test set: its rows, and those that cannot be used. `group` is the column that tells which rows belong together.
+
+    `encoding` and `sha256` are those of its file, if it comes from one.
+    """
 
     rows: tuple[Row, ...]
     bad: tuple[BadRow, ...]
     group: str | None
     encoding: str = "utf-8"
+    sha256: str = ""
 
     @property
     def size(self) -> int:
@@ -104,7 +108,7 @@ def labelled(table: Table, columns: Columns, mapping: LabelMap, locate: bool) ->
             rows.append(_row(record, columns, group, mapping, locate))
         except BadCell as error:
             bad.append(BadRow.of(record, error))
-    return StanceSet(tuple(rows), tuple(sorted(bad, key=lambda row: row.position)), group, table.encoding)
+    return StanceSet(tuple(rows), tuple(sorted(bad, key=lambda row: row.position)), group, table.encoding, table.sha256)
 
 
 def located(quote: str, context: str) -> tuple[Span, ...]:
@@ -117,11 +121,15 @@ def located(quote: str, context: str) -> tuple[Span, ...]:
     if start >= 0:
         return (Span(start, start + len(quote)),)
     spans = sorted(span for quotation in find_quotations(context)[0] for span in quotation.spans)
-    words = _words(quote)
+    words, pieces = _words(quote), [_words(span.of(context)) for span in spans]
     for first in range(len(spans)):
-        for last in range(first + 1, len(spans) + 1):
-            if _words(" ".join(span.of(context) for span in spans[first:last])) == words:
-                return tuple(spans[first:last])
+        said: list[str] = []
+        for last in range(first, len(spans)):
+            said += pieces[last]
+            if said == words:
+                return tuple(spans[first : last + 1])
+            if said != words[: len(said)]:
+                break
     raise ValueError("the quotation does not stand in its context")
 
 

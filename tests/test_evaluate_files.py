@@ -122,6 +122,8 @@ def test_the_group_is_the_first_usual_column_that_no_row_leaves_blank(tmp_path):
     named = rows_of(path, Columns(group="group"))  # a row without one stands alone
     assert len(set(named.groups)) == 2
     assert rows_of(lines(tmp_path / "t", {"quote": "a", "label": "none"})).group is None
+    path = lines(tmp_path / "t", {"quote": "a", "label": "none", "group": "g"}, {"quote": "a", "label": "bad"})
+    assert rows_of(path).group == "group"  # what cannot be used does not count
 
 
 def test_values_of_slices(tmp_path):
@@ -260,7 +262,7 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_labels_that_nobody_knows_get_an_example(tmp_path):
     path = lines(tmp_path / "t", *({**GOOD, "label": label} for label in ("FAVOR", "AGAINST", "none", "FAVOR")))
     said = listed(path, 4, rows_of(path).bad)
-    assert "say what FAVOR, AGAINST mean, for example with --map FAVOR=support,AGAINST=oppose,NONE=none" in said
+    assert "labels to explain: FAVOR, AGAINST; for example with --map FAVOR=support,AGAINST=oppose,NONE=none" in said
     assert reasons(path, mapping="favor=support, Against = oppose") == []
 
 

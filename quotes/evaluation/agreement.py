@@ -13,7 +13,7 @@ import numpy as np
 from quotes.errors import BadRows, InputError
 from quotes.evaluation.intervals import LEVEL, RESAMPLES, SEED, Estimate, Floats, Resampling, bounds
 from quotes.evaluation.results import Interval
-from quotes.evaluation.tables import BadCell, BadRow, listed, read_table
+from quotes.evaluation.tables import BadCell, BadRow, filled, listed, read_table
 from quotes.evaluation.testsets import GROUP, LABEL, TEXT
 
 
@@ -68,7 +68,7 @@ def read_annotation(path: Path, label: str | None = None, group: str | None = No
     table = read_table(path)
     label = table.column(label) if label else table.recognised(LABEL, "; name one with --label")
     id_column = table.column("id")
-    group = table.column(group) if group else table.filled(GROUP)
+    group = table.column(group) if group else filled(GROUP, table.records)
     text = table.first_of(TEXT)
     rows: dict[str, Labelled] = {}
     lines: dict[str, int] = {}

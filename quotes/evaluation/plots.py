@@ -38,7 +38,7 @@ def confusion(metrics: StanceMetrics) -> bytes:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for y, (_, its) in enumerate(rows):
             for x, answer in enumerate(answers):
-                colour = "white" if shares[y][x] > 0.5 else "black"
+                colour = "white" if shares[y][x] > 0.65 else "black"  # whichever stands out more
                 axes.text(x, y, f"{its[answer]:,}\n{shares[y][x]:.0%}", ha="center", va="center", color=colour)
         axes.set_xticks(range(len(answers)), answers)
         axes.set_yticks(range(len(rows)), [label for label, _ in rows])

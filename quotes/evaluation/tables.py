@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,14 +122,6 @@ class Table:
             raise InputError(f"{self.path}: no column is called {' or '.join(names)}{hint}; the columns are {there}")
         return found
 
-    def filled(self, names: tuple[str, ...]) -> str | None:
-        """The first of these columns that no row leaves blank."""
-
-        def is_filled(value: Any) -> bool:
-            return isinstance(value, str | int | float) and bool(str(value).strip())
-
-        return next((name for name in names if all(is_filled(r.cells.get(name)) for r in self.records)), None)
-
 
 def read_table(path: Path) -> Table:
     """Read a file. Raises InputError for one without rows, or whose header cannot be understood; BadRows where all are bad."""
@@ -154,6 +146,16 @@ def read_table(path: Path) -> Table:
     return Table(path, columns, tuple(records), tuple(bad), encoding, hashlib.sha256(data).hexdigest())
 
 
+def filled(names: tuple[str, ...], records: Iterable[Record]) -> str | None:
+    """The first of these columns that none of the records leaves blank."""
+
+    def is_filled(value: Any) -> bool:
+        return isinstance(value, str | int | float) and bool(str(value).strip())
+
+    every = [record.cells for record in records]
+    return next((name for name in names if all(is_filled(cells.get(name)) for cells in every)), None)
+
+
 def listed(path: Path, size: int, bad: Sequence[BadRow]) -> str:
     """What is wrong with the rows of a file that has `size`, in lines."""
     lines = [f"{path}: {len(bad)} of {size} rows cannot be used:"]
@@ -162,7 +164,7 @@ def listed(path: Path, size: int, bad: Sequence[BadRow]) -> str:
         lines.append(f"  and {len(bad) - LISTED} more")
     if unknown := list(dict.fromkeys(row.unknown for row in bad if row.unknown)):
         labels = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
-        lines.append(f"say what {labels} mean, for example with --map FAVOR=support,AGAINST=oppose,NONE=none")
+        lines.append(f"labels to explain: {labels}; for example with --map FAVOR=support,AGAINST=oppose,NONE=none")
     return "\n".join(lines)
 
 

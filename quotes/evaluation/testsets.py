@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quotes.document import Span, StanceLabel
 from quotes.errors import InputError
-from quotes.evaluation.tables import BadCell, BadRow, Record, Table, read_table
+from quotes.evaluation.tables import BadCell, BadRow, Record, Table, filled, read_table
 from quotes.marks import find_quotations
 
 LABELS = tuple(StanceLabel)
@@ -101,14 +101,17 @@ def read_test_set(path: Path, columns: Columns, mapping: LabelMap, locate: bool)
 
 def labelled(table: Table, columns: Columns, mapping: LabelMap, locate: bool) -> StanceSet:
     """The rows of a table whose text and label columns are known; without a column of groups, that is recognised."""
-    rows, bad = [], list(table.bad)
-    group = columns.group or table.filled(GROUP)
+    good: list[tuple[Record, Row]] = []
+    bad = list(table.bad)
     for record in table.records:
         try:
-            rows.append(_row(record, columns, group, mapping, locate))
+            good.append((record, _row(record, columns, mapping, locate)))
         except BadCell as error:
             bad.append(BadRow.of(record, error))
-    return StanceSet(tuple(rows), tuple(sorted(bad, key=lambda row: row.position)), group, table.encoding, table.sha256)
+    bad.sort(key=lambda row: row.position)
+    group = columns.group or filled(GROUP, (record for record, _ in good))
+    rows = tuple(replace(row, group=record.text(group)) for record, row in good)
+    return StanceSet(rows, tuple(bad), group, table.encoding, table.sha256)
 
 
 def located(quote: str, context: str) -> tuple[Span, ...]:
@@ -137,7 +140,7 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.casefold())
 
 
-def _row(record: Record, columns: Columns, group: str | None, mapping: LabelMap, locate: bool) -> Row:
+def _row(record: Record, columns: Columns, mapping: LabelMap, locate: bool) -> Row:
     assert columns.text is not None
     assert columns.label is not None
     text = record.text(columns.text)
@@ -153,7 +156,15 @@ def _row(record: Record, columns: Columns, group: str | None, mapping: LabelMap,
             raise BadCell(columns.text, str(error)) from None
     slices = {name: record.values(name) for name in columns.slices}
     return Row(
-        record.position, record.line, record.text("id"), text, context, gold, quotation, record.text(group), slices
+        record.position,
+        record.line,
+        record.text("id"),
+        text,
+        context,
+        gold,
+        quotation,
+        record.text(columns.group),
+        slices,
     )
 
 

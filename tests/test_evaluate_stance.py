@@ -234,8 +234,8 @@ def test_scores_on_what_it_was_trained_on_are_said_to_mean_nothing(canned, test_
     manifest = {"files": {}, "data": [{"sha256": sha256(test_file.read_bytes()).hexdigest()}]}
     monkeypatch.setattr("quotes.artefacts.find", lambda name: Artefact(name, tmp_path, manifest))
     assert evaluate(test_file, "--report", tmp_path / "report") == 0
-    assert "test.jsonl is a file that the classifier was trained on" in capsys.readouterr().err
-    assert "was trained on" in (tmp_path / "report" / "report.html").read_text()
+    assert "the classifier was trained on test.jsonl" in capsys.readouterr().err
+    assert "was trained on test.jsonl" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_progress_is_shown_on_a_terminal(test_file):

@@ -172,9 +172,10 @@ def _evaluate_stance(args: argparse.Namespace) -> int:
         report.claim(args.report)
     if given is None:
         system, seen = _shipped(test.sha256)
-        notes += [
-            f"{args.test.name} is a file that the classifier was trained on: the scores say nothing about others"
-        ] * seen
+        if seen:
+            notes.append(
+                f"the classifier was trained on {args.test.name}: the scores say nothing about other quotations"
+            )
     else:
         system = args.predictions.name
     for note in notes:

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import errors
-from api.limits import BodyLimit
-from api.routes import analyses, health
+from api.limits import MAX_EVALUATION_BYTES, BodyLimit
+from api.routes import analyses, evaluations, health
 from api.worker import Analyser, Worker
 from quotes.settings import Settings
 
@@ -38,8 +38,9 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = Settings()
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.include_router(analyses.router)
+    app.include_router(evaluations.router)
     app.include_router(health.router)
     errors.install(app)
     return app

@@ -133,6 +133,39 @@ class Analysis(_Exact):
     diagnostics: list[Diagnostic]
 
 
+class EvaluationRow(_Exact):
+    """A labelled quotation, and what a system answered."""
+
+    quote: Text = Field(description="The words of the quotation.")
+    label: Text = Field(description="Its stance: support, oppose, conditional, none, or a label that `map` knows.")
+    context: Text | None = Field(
+        default=None,
+        description="The sentences that carry it, with the reporter's words; the quotation alone where there are none.",
+    )
+    id: Text | None = Field(default=None, description="The caller's own identifier.")
+    group: Text | None = Field(
+        default=None, description="Rows of one group belong together (an article, say); intervals are over groups."
+    )
+    prediction: Text | None = Field(
+        default=None, description="What a system answered: in all rows or in none, where the classifier here answers."
+    )
+    probabilities: dict[Text, float] | None = Field(
+        default=None, description="Of each label, by the system that answered: in all rows or in none."
+    )
+
+
+class EvaluationRequest(_Exact):
+    """A test set."""
+
+    rows: list[EvaluationRow] = Field(min_length=1)
+    map: dict[Text, StanceLabel] = Field(
+        default_factory=dict, description="What labels other than the four mean, of rows and of predictions."
+    )
+    seed: int | None = Field(
+        default=None, ge=0, lt=2**53, description="Of the draws for intervals; the same seed gives the same answer."
+    )
+
+
 class Health(_Exact):
     """The service's state."""
 

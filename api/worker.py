@@ -5,14 +5,15 @@ One thread, because torch runs single-threaded and the models are not safe for t
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from fastapi import Request
 
 from api.errors import NOT_READY, Problem
-from quotes.document import Analysis, Article
+from quotes.artefacts import Artefact
+from quotes.document import Analysis, Article, Span, Stance
 from quotes.errors import QuotesError
 from quotes.reading import from_text
 
@@ -27,8 +28,17 @@ _log = logging.getLogger(__name__)
 class Analyser(Protocol):
     """What the service needs of `quotes.pipeline.Pipeline`."""
 
+    @property
+    def models(self) -> Mapping[str, Artefact]:
+        """The models in use, by name."""
+        ...
+
     def analyse(self, article: Article) -> Analysis:
         """Analyse one article."""
+        ...
+
+    def label(self, text: str, quotation: tuple[Span, ...]) -> Stance:
+        """The stance of a quotation that stands in `text`."""
         ...
 
 

@@ -5,31 +5,20 @@ given is still analysed), 130 when interrupted. What is slow to import is import
 """
 
 import argparse
-import csv
 import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from quotes import artefacts
 from quotes.document import Analysis, Article, Quotation
 from quotes.errors import ArtefactError, ArtefactMissing, InputError
+from quotes.evaluation.commands import add_evaluate
 from quotes.exports import to_csv, to_dict
 from quotes.reading import from_file
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from quotes.evaluation import Figure, Judgement, PredictedArticle
-    from quotes.settings import Settings
-
-PIPE_WIDTH = 120  # of tables, in characters, where the output is no terminal
-SHOWN = 160  # characters of a quotation in a table
+from quotes.terminal import one_line, rendered, shortened
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,34 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="check the models and show their versions, scores and hashes")
     models.set_defaults(command=_models)
 
-    evaluate = commands.add_parser("evaluate", help="measure how good the answers are on a test set")
-    measures = evaluate.add_subparsers(required=True, metavar="WHAT")
-    speakers = measures.add_parser(
-        "speakers",
-        help="who said it",
-        description="Hold the speakers in PRED, or those that --run finds, against a test set, with 95 % intervals. "
-        "The formats are in docs/evaluation.md.",
-    )
-    speakers.add_argument("gold", type=Path, metavar="GOLD", help="the test set: JSON Lines, a quotation a line")
-    source = speakers.add_mutually_exclusive_group(required=True)
-    source.add_argument("predictions", type=Path, nargs="?", metavar="PRED", help="JSON Lines, an article a line")
-    source.add_argument("--run", type=Path, metavar="DIR", help="analyse the articles DIR/<doc>.txt instead")
-    speakers.add_argument("--json", metavar="FILE", help="write the figures as JSON too")
-    speakers.add_argument("--errors", metavar="FILE", help="write what is not right as CSV, for a spreadsheet")
-    speakers.set_defaults(command=_evaluate_speakers)
+    add_evaluate(commands)
     return parser
-
-
-def _settings() -> "Settings":
-    from pydantic import ValidationError
-
-    from quotes.settings import Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise InputError(f"QUOTES_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}") from None
 
 
 def _complain(error: Exception, status: int) -> int:
@@ -122,7 +85,9 @@ def _analyse(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    settings = _settings()
+    from quotes.settings import settings_in_force
+
+    settings = settings_in_force()
     files: list[str] = args.files
     console = Console(stderr=True)
     unread: list[InputError] = []
@@ -174,27 +139,26 @@ def _csv(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
 
 
 def _table(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for analysis in analyses:
         article = analysis.article
-        title = Text(_line(article.title or article.id or "standard input"), style="bold")
+        title = Text(one_line(article.title or article.id or "standard input"), style="bold")
         table = Table("Quotation", "Speaker", "How known", "Stance", title=title, title_justify="left", show_lines=True)
         for quotation in analysis.quotations:
-            table.add_row(*(Text(_line(cell)) for cell in _cells(article, quotation)))
-        with console.capture() as capture:
-            console.print(table if analysis.quotations else title + ": no quotations")
-            for diagnostic in analysis.diagnostics:
-                note = f"note: {diagnostic.message} (characters {diagnostic.span.start}–{diagnostic.span.end})"
-                console.print(Text(_line(note)))
-        yield capture.get()
+            table.add_row(*(Text(one_line(cell)) for cell in _cells(article, quotation)))
+        notes = [
+            f"note: {diagnostic.message} (characters {diagnostic.span.start}–{diagnostic.span.end})"
+            for diagnostic in analysis.diagnostics
+        ]
+        yield rendered(
+            table if analysis.quotations else title + ": no quotations", *(Text(one_line(note)) for note in notes)
+        )
 
 
 def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
-    said = f"“{_shortened(_line(quotation.text(article)))}”"
+    said = f"“{shortened(one_line(quotation.text(article)))}”"
     speaker, stance = quotation.speaker, quotation.stance
     if speaker is None:
         return said, "–", "not speech", "–"
@@ -207,19 +171,6 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
     )
 
 
-def _shortened(text: str) -> str:
-    """The text, without its middle where it is too long for a table."""
-    if len(text) <= SHOWN:
-        return text
-    head, tail = text[: SHOWN * 2 // 3], text[-SHOWN // 3 :]
-    return f"{head.rsplit(' ', 1)[0]} … {tail.split(' ', 1)[-1]}"
-
-
-def _line(text: str) -> str:
-    """The text on one line, without the control characters by which an article could drive the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " if c.isspace() else "" for c in text).split())
-
-
 _FORMATS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
 
 
@@ -229,7 +180,9 @@ _FORMATS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
 def _serve(args: argparse.Namespace) -> int:
     import uvicorn
 
-    settings = _settings()
+    from quotes.settings import settings_in_force
+
+    settings = settings_in_force()
     uvicorn.run(
         "api.app:create_app",
         factory=True,
@@ -260,102 +213,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
-
-
-# --- evaluate ---
-
-
-def _evaluate_speakers(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from quotes.evaluation import RESAMPLES, SEED, evaluate_speakers, read_gold, read_predictions
-
-    gold = read_gold(args.gold)
-    docs = list(dict.fromkeys(quotation.doc for quotation in gold))
-    found = None if args.predictions is None else read_predictions(args.predictions)
-    if found is not None and (absent := [doc for doc in docs if doc not in found]):
-        if len(absent) == len(docs):
-            raise InputError(f"{args.predictions}: it has none of the articles of {args.gold}; compare “doc” in both")
-        some = f"{len(absent)} of {len(docs)} articles, {absent[0]} the first; their quotations count as missed"
-        print(f"quotes: {args.predictions} has no line for {some}", file=sys.stderr)
-    with ExitStack() as stack:  # opened before the work begins, which can be long
-        json_file, errors_file = (
-            stack.enter_context(_writable(path, encoding)) if path else None
-            for path, encoding in ((args.json, "utf-8"), (args.errors, "utf-8-sig"))  # spreadsheets look for the mark
-        )
-        judgements, figures = evaluate_speakers(gold, _run(args.run, docs) if found is None else found)
-        console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-        with console.capture() as capture:
-            for table in _figure_tables(figures, f"{len(gold)} quotations in {len(docs)} articles"):
-                console.print(table)
-        sys.stdout.write(capture.get())
-        if json_file:
-            result = {
-                "articles": len(docs),
-                "quotations": len(gold),
-                "interval": {"level": 0.95, "over": "articles", "resamples": RESAMPLES, "seed": SEED},
-                "figures": [asdict(figure) for figure in figures],
-            }
-            json.dump(result, json_file, ensure_ascii=False, indent=2)
-            json_file.write("\n")
-        if errors_file:
-            csv.writer(errors_file).writerows(_error_rows(judgements))
-    return 0
-
-
-def _run(folder: Path, docs: Sequence[str]) -> "dict[str, PredictedArticle]":
-    """What the pipeline finds in the articles, with a bar on a terminal meanwhile."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from quotes.evaluation import run
-
-    console = Console(stderr=True)
-    articles = run(folder, docs, max_characters=_settings().max_characters)
-    bar = track(articles, "Analysing", len(docs), console=console, transient=True, disable=not console.is_terminal)
-    return {article.doc: article for article in bar}
-
-
-def _writable(path: str, encoding: str) -> IO[str]:
-    try:
-        return open(path, "w", encoding=encoding, newline="")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-
-
-def _figure_tables(figures: "Sequence[Figure]", title: str) -> "Iterator[Table]":
-    """Who speaks, a row for all, each band and each kind of speaker; then everything else, a row a figure."""
-    from rich.table import Table
-
-    def shown(figure: "Figure") -> str:
-        return f"{100 * figure.value:.1f} ({100 * figure.low:.1f}–{100 * figure.high:.1f})"
-
-    names = {"right": "Right", "wrong": "Wrong", "unresolved": "Unresolved"}
-    cells = {(figure.group, figure.metric): figure for figure in figures if figure.metric in names}
-    order = ("all", "full", "short", "person", "organisation", "document", "group", "unnamed")
-    table = Table("Speakers of", "Quotations", *(f"{name} %" for name in names.values()), title=title)
-    for group in (group for group in order if (group, "right") in cells):
-        its = [cells[group, metric] for metric in names]
-        table.add_row(group, str(its[0].n), *map(shown, its))
-    if cells:
-        yield table
-    table = Table("Figure", "Of", "n", "%", caption="In brackets: 95 % intervals by bootstrap over articles.")
-    for figure in sorted(figures, key=lambda figure: figure.metric):
-        if figure.metric not in names:
-            table.add_row(figure.metric, figure.group, str(figure.n), shown(figure))
-    yield table
-
-
-def _error_rows(judgements: "Iterable[Judgement]") -> Iterator[Sequence[str]]:
-    """A header, then a row for each quotation that is not wholly right, in words that an editor can read."""
-    yield "doc", "words", "gold", "given", "verdict"
-    for judgement in judgements:
-        gold, given = judgement.gold, judgement.given
-        if judgement.verdict not in ("right", "nobody"):
-            words = f"“{_line(judgement.words)}”" if judgement.words else f"characters {gold.start} to {gold.end}"
-            cells = [gold.doc, words, gold.who or "", (given and given.name) or "", judgement.verdict.value]
-            # a spreadsheet would run a cell that begins with = + - or @ as a formula
-            yield ["'" + cell if cell and not (cell[0].isalnum() or cell[0] == "“") else cell for cell in cells]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
     ├── InputError                what was given cannot be read: the caller's to mend
     │   ├── EmptyArticle          there is no text in it
     │   ├── ArticleTooLong        longer than the limit
-    │   └── UnreadableArticle     not text, or not in a form that is known
+    │   ├── UnreadableArticle     not text, or not in a form that is known
+    │   └── BadRows               rows of a test set that cannot be used
     └── ArtefactError             a model cannot be used: the installation's to mend
         ├── ArtefactMissing       a file that the manifest names, or the manifest itself, is not there
         └── ArtefactAltered       a file is not the one that the manifest names
@@ -31,6 +32,10 @@ class ArticleTooLong(InputError):
 
 class UnreadableArticle(InputError):
     """The article is not text, or not in a form that is known."""
+
+
+class BadRows(InputError):
+    """Rows of a test set cannot be used; the message lists them with their lines and what is wrong."""
 
 
 class ArtefactError(QuotesError):

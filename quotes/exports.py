@@ -5,7 +5,7 @@ import io
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from quotes.document import Analysis, Article, Quotation, Span, Speaker, Stance
 from quotes.reading import source_span
@@ -30,6 +30,8 @@ CSV_COLUMNS = (
     "stance",
     "probability",
 )
+
+_Cell = TypeVar("_Cell")
 
 # What spreadsheets take for the beginning of a formula, in either width, or skip on the way to one.
 _FORMULA = tuple("=+-@＝＋－＠\t\r\n")
@@ -158,9 +160,10 @@ def _csv_row(article: Article, quotation: Quotation) -> list[object]:
 
 def _rows(rows: Iterable[Iterable[object]]) -> str:
     out = io.StringIO()
-    csv.writer(out).writerows([_harmless(cell) for cell in row] for row in rows)
+    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: _Cell) -> _Cell | str:
+    """A cell of a table, behind an apostrophe where a spreadsheet would run it as a formula."""
     return "'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -9,7 +9,7 @@ from functools import cache, partial
 
 from quotes.artefacts import Artefact
 from quotes.attribution import attribute, sentences_to_parse
-from quotes.document import Analysis, Article, Quotation, Span
+from quotes.document import Analysis, Article, Quotation, Span, Stance
 from quotes.errors import EmptyArticle
 from quotes.marks import find_quotations
 from quotes.parsing import EnglishModels, Parse
@@ -60,6 +60,13 @@ class Pipeline:
         versions = {name: artefact.version for name, artefact in self.models.items()}
         return Analysis(article, quotations, diagnostics, versions)
 
+    def label(self, text: str, quotation: tuple[Span, ...]) -> Stance:
+        """The stance of a quotation that somebody else has found; `text` is the sentences that carry it.
+
+        Raises ValueError for spans outside the text.
+        """
+        return self._stance.label(text, quotation, Span(0, len(text)))
+
     def _with_stances(self, text: str, quotations: tuple[Quotation, ...], parse: Parse) -> tuple[Quotation, ...]:
         spoken = [q for q in quotations if q.speaker is not None]
         questions = [
@@ -89,6 +96,11 @@ def _shared() -> Pipeline:
 def analyse(article: Article) -> Analysis:
     """Analyse one article with models that are loaded on the first call and kept. Raises EmptyArticle, ArtefactError."""
     return _shared().analyse(article)
+
+
+def label(text: str, quotation: tuple[Span, ...]) -> Stance:
+    """The stance of a quotation that stands in `text`; see Pipeline.label. Raises ArtefactError."""
+    return _shared().label(text, quotation)
 
 
 def analyse_many(articles: Iterable[Article], processes: int = 1) -> Iterator[Analysis]:

@@ -5,9 +5,10 @@ QUOTES_MODELS, the folder of the models, is read by `quotes.artefacts`, which ne
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from quotes.errors import InputError
 from quotes.reading import MAX_CHARACTERS
 
 
@@ -25,3 +26,13 @@ class Settings(BaseSettings):
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, description="the longest article that is read, in code points"
     )
+    max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
+
+
+def settings_in_force() -> Settings:
+    """The settings; raises InputError, which names the variable, for values that make no sense."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InputError(f"QUOTES_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}") from None

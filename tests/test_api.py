@@ -337,7 +337,7 @@ async def test_openapi_documents_what_is_answered():
         operations = {
             operation["operationId"]: operation for path in api["paths"].values() for operation in path.values()
         }
-        assert operations.keys() == {"analyseArticle", "isLive", "isReady"}
+        assert operations.keys() == {"analyseArticle", "evaluateStances", "isLive", "isReady"}
         analyse = operations["analyseArticle"]
         assert analyse["responses"].keys() == {"200", "400", "413", "415", "422", "500", "503"}
         for operation in operations.values():

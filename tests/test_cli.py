@@ -3,13 +3,14 @@ import io
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from api import schemas
-from quotes import cli
+from quotes import cli, terminal
 from quotes.artefacts import models_folder
 from quotes.document import Analysis, Quotation, QuotationKind, Span
 from tests.conftest import ROOT
@@ -64,7 +65,7 @@ def test_the_command_reads_standard_input(pipeline):
     assert "We want peace" in out
     assert "Ann Lee" in out
     assert "\x1b" not in out
-    assert max(map(len, out.splitlines())) <= cli.PIPE_WIDTH
+    assert max(map(len, out.splitlines())) <= terminal.PIPE_WIDTH
 
 
 def test_models_are_listed_with_version_scores_and_hashes(pipeline, capsys):
@@ -248,3 +249,13 @@ def test_progress_is_shown_on_a_terminal_for_several_files(files, several):
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == (2 if several else 1)
     assert (b"Analysing" in shown) == several
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/evaluation.md"])
+def test_commands_in_the_documents_are_commands(document):
+    """The parser takes every `quotes …` of a code block; names in capitals stand for files."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("    quotes ")]
+    assert commands
+    for line in commands:
+        cli._parser().parse_args(shlex.split(line, comments=True)[1:])

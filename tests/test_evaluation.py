@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quotes import cli, evaluation
+from quotes import cli, terminal
 from quotes.document import Analysis, Article, Evidence, Quotation, QuotationKind, Span, Speaker, SpeakerKind
 from quotes.errors import InputError
-from quotes.evaluation import Gold, Predicted, PredictedArticle, Verdict, evaluate_speakers
+from quotes.evaluation import intervals
+from quotes.evaluation import speakers as evaluation
+from quotes.evaluation.speakers import Gold, Predicted, PredictedArticle, Verdict, evaluate_speakers
 from tests.benchmarks import polnear
 from tests.conftest import ROOT
 
@@ -278,13 +280,13 @@ def test_an_interval_is_over_articles():
 
 def test_the_bootstrap_agrees_with_the_binomial_interval():
     right = np.array([[1]] * 80 + [[0]] * 20)
-    (low,), (high,) = evaluation.bootstrap(right, np.ones_like(right))
+    (low,), (high,) = intervals.bootstrap(right, np.ones_like(right))
     assert low == pytest.approx(0.8 - 1.96 * 0.04, abs=0.015)
     assert high == pytest.approx(0.8 + 1.96 * 0.04, abs=0.015)
 
 
 def test_draws_without_any_quotation_are_left_out():
-    low, high = evaluation.bootstrap(np.array([[1], [0]]), np.array([[1], [0]]))
+    low, high = intervals.bootstrap(np.array([[1], [0]]), np.array([[1], [0]]))
     assert (low, high) == ([1], [1])
 
 
@@ -476,7 +478,7 @@ def test_the_command_prints_figures_with_intervals(test_set, capsys):
     assert "50.0 (50.0–50.0)" in out
     for cell in ("all", "person", "Right %", "full name", "no speech, no speaker", "mention", "detection F1"):
         assert cell in out
-    assert max(map(len, out.splitlines())) <= cli.PIPE_WIDTH
+    assert max(map(len, out.splitlines())) <= terminal.PIPE_WIDTH
     assert (
         err == f"quotes: {test_set[1]} has no line for 1 of 2 articles, b the first; their quotations count as missed\n"
     )
@@ -488,7 +490,7 @@ def test_figures_as_json_and_errors_as_csv(test_set, tmp_path, capsys):
     assert cli.main(["evaluate", "speakers", *map(str, test_set), *options]) == 0
     stored = json.loads(figures.read_text(encoding="utf-8"))
     assert (stored["articles"], stored["quotations"]) == (2, 3)
-    assert stored["interval"] == {"level": 0.95, "over": "articles", "resamples": 2000, "seed": evaluation.SEED}
+    assert stored["interval"] == {"level": 0.95, "over": "articles", "resamples": 2000, "seed": intervals.SEED}
     wanted = {"metric": "mention", "group": "all", "n": 1, "value": 1.0, "low": 1.0, "high": 1.0}
     assert wanted in stored["figures"]
     assert errors.read_bytes().startswith(b"\xef\xbb\xbfdoc,words,gold,given,verdict\r\n")

@@ -13,7 +13,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from quotes.evaluation import PredictedArticle, run
+from quotes.evaluation.speakers import PredictedArticle, run
 
 
 def row(article: PredictedArticle) -> dict[str, Any]:

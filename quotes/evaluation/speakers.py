@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from quotes import reading
 from quotes.document import Analysis, Span
 from quotes.errors import InputError, UnreadableArticle
+from quotes.evaluation.intervals import bootstrap
+from quotes.exports import harmless
 from quotes.people import TITLES, is_pronoun
+from quotes.terminal import one_line
 
 FULL_WORDS = 5  # a quotation of so many words is in the band "full"
 LEAST_OVERLAP = 0.5  # of gold that a prediction must cover; of both together (intersection over union) to detect it
-RESAMPLES = 2000  # draws of articles that an interval is read from
-SEED = 20261124
 
 Kind = Literal["person", "organisation", "document", "group", "unnamed", "none"]
 Band = Literal["full", "short"]
@@ -340,9 +340,12 @@ def _figures(articles: Sequence[_Tally]) -> list[Figure]:
     return [Figure(*key, total[*key, 1], total[*key, 0] / total[*key, 1], *bounds) for key, *bounds in rows]
 
 
-def bootstrap(upper: NDArray[np.int64], lower: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The 2.5th and 97.5th percentiles of the ratio of each column's sums, over draws of rows (Efron and Tibshirani 1993)."""
-    rows = len(upper)
-    draws = np.random.default_rng(SEED).multinomial(rows, [1 / rows] * rows, size=RESAMPLES)
-    with np.errstate(invalid="ignore"):  # draws in which both sums are 0 say nothing and are left out
-        return np.asarray(np.nanpercentile((draws @ upper) / (draws @ lower), [2.5, 97.5], axis=0))
+def error_rows(judgements: Iterable[Judgement]) -> Iterator[Sequence[str]]:
+    """A header, then a row for each quotation that is not wholly right, in words that an editor can read."""
+    yield "doc", "words", "gold", "given", "verdict"
+    for judgement in judgements:
+        gold, given = judgement.gold, judgement.given
+        if judgement.verdict not in ("right", "nobody"):
+            words = f"“{one_line(judgement.words)}”" if judgement.words else f"characters {gold.start} to {gold.end}"
+            cells = [gold.doc, words, gold.who or "", (given and given.name) or "", judgement.verdict.value]
+            yield [harmless(cell) for cell in cells]

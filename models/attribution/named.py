@@ -20,7 +20,7 @@ from models.attribution.fitting import FOLDS, calibration_error, fit_sparse, out
 from quotes.attribution import attribute
 from quotes.candidates import Features, Surroundings
 from quotes.document import Quotation, Span
-from quotes.evaluation import Gold, is_right, read_gold
+from quotes.evaluation.speakers import Gold, is_right, read_gold
 from quotes.marks import find_quotations
 from quotes.names import Names
 from quotes.parsing import Parse

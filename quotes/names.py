@@ -19,7 +19,7 @@ _NARROWER = frozenset({"vice", "deputy", "former", "ex", "assistant"})
 _FIRST_PERSON = frozenset({"i", "me", "we", "us"})
 _LABEL = re.compile(r"[ \t]*((?:[A-Z][\w.'’-]*)(?: [A-Z][\w.'’-]*){0,4}):\s")
 _THINGS = frozenset({SpeakerKind.ORGANISATION, SpeakerKind.GROUP, SpeakerKind.DOCUMENT})
-# For “it” and “they”: what opening a sentence, or having spoken last, counts against a sentence's distance, and how many
+# For “it” and “they”: what opening a sentence counts against a sentence's distance, and how many
 # sentences back is too far. Set by hand on the project's own sample articles.
 FIRST, FARTHEST_THING = 1.2, 2.5
 
@@ -149,9 +149,6 @@ class Names:
             thing = self._thing_before(span, word, previous)
             if thing is not None:
                 return thing
-            if previous is not None and previous.name and previous.kind in _THINGS:
-                how = f"“{word}” is taken for {previous.name}, the last to speak"
-                return Named(previous.name, previous.kind, how, "it, the last speaker", previous.cluster)
             return Named(None, None, f"“{word}” could mean several", "nobody")
         if word in _FIRST_PERSON:
             labelled = self._label_of_line(span)
@@ -201,8 +198,10 @@ class Names:
             if thing.span < span and (thing.kind is SpeakerKind.GROUP) == plural:
                 named = Named(thing.name, thing.kind, f"“{word}” is taken for {thing.name}", "it, described")
                 found.append((FIRST * thing.first - (here - thing.sentence), thing.span, named))
-        if previous is not None and previous.name and (previous.kind is SpeakerKind.GROUP or not plural):
-            found = [(score + FIRST * (named.name == previous.name), at, named) for score, at, named in found]
+        if previous is not None and previous.name and previous.kind in _THINGS:
+            how = f"“{word}” is taken for {previous.name}, the last to speak"
+            named = Named(previous.name, previous.kind, how, "it, the last speaker", previous.cluster)
+            found.append((FIRST - 0.1, Span(0, 0), named))  # before all but what opens the very sentence
         best = max(found, key=lambda one: one[:2], default=None)
         return best[2] if best and best[0] > -FARTHEST_THING else None
 

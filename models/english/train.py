@@ -188,7 +188,7 @@ def assemble(data: Path, work: Path, vectors: Path | None, resume: bool) -> None
 
 
 def _shrink(source: Path, target: Path) -> None:
-    """Copy a trained component, its weights in half precision: half the size, the same scores; loading makes them whole.
+    """Copy a trained component, its weights in half precision: half the size, the loading makes them whole.
 
     The entity tagger also keeps a vector for every training word: zeros, since vectors are not fine-tuned. They are left out.
     """

@@ -18,9 +18,14 @@ REMEMBERED = 50_000
 
 def make_faster(processors: Mapping[str, Any]) -> None:
     """Replace the slow loops of a pipeline's processors (`stanza.Pipeline.processors`)."""
+    from stanza.models.common import char_model
     from stanza.models.common.vocab import BaseVocab
+    from stanza.models.depparse import data as parser_data
     from stanza.models.depparse import model as parser
+    from stanza.models.ner import data as ner_data
+    from stanza.models.ner import model as ner_model
     from stanza.models.ner import trainer as ner_trainer
+    from stanza.models.pos import data as tagger_data
     from stanza.models.tokenization.data import TokenizationDataset
 
     # The originals must be where they were; the first use of a name that is gone says so.
@@ -30,6 +35,9 @@ def make_faster(processors: Mapping[str, Any]) -> None:
     if not hasattr(TokenizationDataset.para_to_sentences, "__wrapped__"):  # another pipeline may have been made faster
         TokenizationDataset.para_to_sentences = _remembering_features(TokenizationDataset.para_to_sentences)
     BaseVocab.map = _map
+    for module in (char_model, parser_data, ner_data, ner_model, tagger_data):
+        module.get_long_tensor = padded
+    processors["lemma"].process = _lemmatising(processors["lemma"])
     for name in ("tokenize", "pos", "depparse", "ner"):
         vocabularies = processors[name].vocab
         parts = getattr(vocabularies, "_vocabs", None) or {"units": vocabularies}
@@ -125,6 +133,60 @@ def best_tags(scores: np.ndarray, transitions: np.ndarray) -> tuple[list[Any], A
         path.append(back[path[-1]])
     path.reverse()
     return path, best.max()
+
+
+def padded(rows: Sequence[Sequence[Any]], batch_size: int, pad_id: int = 0) -> Any:
+    """Lists of numbers (or of equally long lists of numbers) as one padded tensor; shape (batch_size, longest, …)."""
+    import torch
+
+    sizes, level = [], rows
+    while isinstance(level[0], list):
+        sizes.append(max(map(len, level)))
+        level = [item for row in level for item in row]
+    table = np.full((batch_size, *sizes), pad_id, dtype=np.int64)
+    for number, row in enumerate(rows):
+        table[number, : len(row)] = row
+    return torch.from_numpy(table)
+
+
+def _lemmatising(processor: Any) -> Callable[[Any], Any]:
+    """The lemmatiser's `process`, which makes ready only the words that its dictionary lacks."""
+    from stanza.models.common.doc import LEMMA, TEXT, UPOS
+    from stanza.models.lemma.data import DataLoader
+
+    original, trainer, config = processor.process, processor.trainer, processor.config
+    plain = not (processor.use_identity or config.get("dict_only") or processor.store_results)
+    if not (plain and config.get("ensemble_dict")) or trainer.has_contextual_lemmatizers():
+        return original  # type: ignore[no-any-return]
+
+    def process(document: Any) -> Any:
+        import torch
+
+        words = document.get([TEXT, UPOS])
+        known = trainer.skip_seq2seq(words)
+        batches = DataLoader(
+            document,
+            config["batch_size"],
+            config,
+            vocab=processor.vocab,
+            evaluation=True,
+            skip=known,
+            expand_unk_vocab=True,
+        )
+        guesses: list[str] = []
+        edits: list[Any] = []
+        with torch.no_grad():
+            for batch in batches:
+                guessed, edited = trainer.predict(batch, config["beam_size"], batches.vocab)
+                guesses += guessed
+                edits += edited or []
+        unknown = [word for (word, _), skipped in zip(words, known, strict=True) if not skipped]
+        found = iter(trainer.postprocess(unknown, guesses, edits=edits))
+        lemmas = trainer.ensemble(words, ["" if skipped else next(found) for skipped in known])
+        document.set([LEMMA], [lemma or "_" for lemma in lemmas])
+        return document
+
+    return process
 
 
 def _map(vocabulary: Any, units: Sequence[Any]) -> list[Any]:

@@ -28,6 +28,7 @@ MAX_SENTENCE_WORDS = 160
 # Words that are parsed at once. Sentences are padded to the longest of their batch: with 1,500, as in training, articles of 600
 # words took a fifth longer (100, 200, 400 and 1,500 were tried).
 PARSER_BATCH = 400
+ENTITY_BATCH = 64  # sentences; 5 % of the whole faster than 16 or 32
 # Abbreviations that never end a sentence when a capital or a number follows.
 _TITLES = re.compile(
     r"(?:Mr|Mrs|Ms|Dr|Sen|Sens|Rep|Reps|Gov|Govs|Gen|Lt|Col|Sgt|Capt|Maj|Cmdr|Adm|Prof|Rev|Hon|St|Messrs|Nos?|vs?)\.$"
@@ -158,6 +159,7 @@ class EnglishModels:
                 processors=",".join(COMPONENTS),
                 download_method=None,
                 depparse_batch_size=PARSER_BATCH,
+                ner_batch_size=ENTITY_BATCH,
                 use_gpu=False,
                 verbose=False,
             )

@@ -215,19 +215,31 @@ def tokenise(text: str, question: StanceQuestion, known: frozenset[str]) -> list
     start, end = min(s.start for s in spans), max(s.end for s in spans)
     if end > len(text):
         raise ValueError(f"the question reaches to {end}, but the text has {len(text)} characters")
+    inside, masked = _covered(question.quotation, start, end), _covered(question.masked, start, end)
     tokens: list[Token] = []
     for match in _TOKEN.finditer(text, start, end):
-        here = Span(match.start(), match.end())
-        quoted = any(here.overlaps(span) for span in question.quotation)
-        hidden = any(here.overlaps(span) for span in question.masked)
+        first, last = match.span()
+        quoted = inside.find(1, first - start, last - start) >= 0
+        hidden = masked.find(1, first - start, last - start) >= 0
         word = NAME if hidden else _normalised(match.group(), quoted, known)
         if word == NAME and tokens and tokens[-1].word == NAME and tokens[-1].quoted == quoted:
-            tokens[-1].end = here.end
+            tokens[-1].end = last
         else:
-            tokens.append(Token(word, here.start, here.end, quoted))
+            tokens.append(Token(word, first, last, quoted))
     return tokens
 
 
+def _covered(spans: Iterable[Span], start: int, end: int) -> bytearray:
+    """A byte for each character from `start` to `end`: 1 inside one of `spans`, else 0."""
+    covered = bytearray(end - start)
+    for span in spans:
+        first, last = max(span.start, start) - start, min(span.end, end) - start
+        if last > first:
+            covered[first:last] = b"\x01" * (last - first)
+    return covered
+
+
+@lru_cache(maxsize=50_000)
 def _normalised(token: str, quoted: bool, known: frozenset[str]) -> str:
     token = token.translate(_SHAPES)
     lower = token.lower()

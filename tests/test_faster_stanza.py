@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from stanza.models.common.chuliu_edmonds import chuliu_edmonds_one_root
 from stanza.models.common.crf import viterbi_decode
+from stanza.models.common.data import get_long_tensor
 
-from quotes.faster_stanza import REMEMBERED, Remembered, best_tags, best_tree
+from quotes.faster_stanza import REMEMBERED, Remembered, best_tags, best_tree, padded
 
 
 def random_scores(seed: int, rows: int, columns: int) -> np.ndarray:
@@ -48,6 +49,34 @@ def test_best_tags_are_stanzas(seed, words, tags):
 def test_tags_that_score_alike_are_chosen_as_stanza_chooses(scores):
     transitions = np.zeros((3, 3), dtype=np.float32)
     assert best_tags(scores, transitions)[0] == viterbi_decode(scores, transitions)[0]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 3))
+def test_padding_is_stanzas(rows, pad):
+    assert padded(rows, len(rows), pad).tolist() == get_long_tensor(rows, len(rows), pad).tolist()
+    pairs = [[[number, number + 1] for number in row] for row in rows]
+    assert padded(pairs, len(pairs), pad).tolist() == get_long_tensor(pairs, len(pairs), pad).tolist()
+
+
+def test_lemmas_are_stanzas(pipeline):
+    from stanza.models.common.doc import Document
+    from stanza.pipeline.lemma_processor import LemmaProcessor
+
+    lemmatiser = pipeline._english._processors["lemma"]
+    words = [
+        ("She", "PRON"),
+        ("was", "AUX"),
+        ("gribbling", "VERB"),
+        ("Orrins", "PROPN"),
+        ("mice", "NOUN"),
+        ("☃", "SYM"),
+    ]
+
+    def lemmas(process):
+        document = Document([[{"id": (i,), "text": w, "upos": t} for i, (w, t) in enumerate(words, 1)]])
+        return [word.lemma for word in process(document).sentences[0].words]
+
+    assert lemmas(lemmatiser.process) == lemmas(lambda document: LemmaProcessor.process(lemmatiser, document))
 
 
 def test_remembered_answers_once_and_never_keeps_lists():

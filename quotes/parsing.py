@@ -183,10 +183,10 @@ class EnglishModels:
         `wanted` is given the sentences and answers with the indices of those to parse. `quotations` tell which single
         marks are quotation marks.
         """
-        sentences = self._sentences(text, quotations)
+        sentences, tokenised = self._sentences(text, quotations)
         if not sentences:
             return Parse((), ())
-        document = self._processors["ner"].process(_document(sentences))
+        document = self._processors["ner"].process(_document(sentences, tokenised))
         entities = tuple(_entities(text, sentences, document))
         chosen = sorted(set(wanted(sentences)))
         if chosen:
@@ -195,11 +195,12 @@ class EnglishModels:
             self._parse([sentences[i] for i in chosen], document)
         return Parse(tuple(sentences), entities)
 
-    def _sentences(self, text: str, quotations: Sequence[Quotation]) -> list[Sentence]:
+    def _sentences(self, text: str, quotations: Sequence[Quotation]) -> tuple[list[Sentence], dict[int, Any]]:
+        """The sentences, and Stanza's own by the offset where each begins."""
         readable = _with_plain_marks(text, quotations)
         blocks = list(paragraphs(text))
         if not blocks:
-            return []
+            return [], {}
         joined, shifts = [], []
         position = 0
         for block in blocks:
@@ -210,6 +211,7 @@ class EnglishModels:
         document = self._processors["tokenize"].process("\n\n".join(joined))
         document = self._processors["mwt"].process(document)
         sentences: list[Sentence] = []
+        tokenised: dict[int, Any] = {}
         block_number = 0
         for sentence in document.sentences:
             words = _words(sentence)
@@ -221,9 +223,10 @@ class EnglishModels:
             for word in words:
                 word.start += shift
                 word.end += shift
+            tokenised[words[0].start] = sentence
             for piece in range(0, len(words), MAX_SENTENCE_WORDS):
                 sentences.append(Sentence(words[piece : piece + MAX_SENTENCE_WORDS], block_number))
-        return _rejoined(sentences)
+        return _rejoined(sentences), tokenised
 
     def _parse(self, sentences: list[Sentence], document: Any) -> None:
         for component in ("pos", "lemma", "depparse"):
@@ -272,10 +275,10 @@ def _words(sentence: Any) -> list[Word]:
 
 def _without_marks(word: Word) -> Iterator[Word]:
     """The word, quotation marks that the tokeniser left on it split off: double ones, and single ones on both sides."""
-    pieces = re.findall(r"^'(?=.+'$)|\"|(?<=.)'$|[^\"]+?(?='$)|[^\"]+", word.text)
-    if len(pieces) == 1 or len(word.text) != word.end - word.start or not _MARKED.search(word.text):
+    if len(word.text) == 1 or not _MARKED.search(word.text) or len(word.text) != word.end - word.start:
         yield word
         return
+    pieces = re.findall(r"^'(?=.+'$)|\"|(?<=.)'$|[^\"]+?(?='$)|[^\"]+", word.text)
     place = word.start
     for piece in pieces:
         yield Word(piece, place, place + len(piece))
@@ -285,11 +288,24 @@ def _without_marks(word: Word) -> Iterator[Word]:
 _MARKED = re.compile(r"\"|^'.+'$")
 
 
-def _document(sentences: list[Sentence]) -> Any:
-    """A Stanza document in which every word is a token of its own, so that a name is tagged without its clitic."""
+def _document(sentences: list[Sentence], tokenised: dict[int, Any]) -> Any:
+    """A Stanza document in which every word is a token of its own, so that a name is tagged without its clitic.
+
+    Sentences that the tokeniser left so are taken as they are: making them anew takes longer than finding their names.
+    """
     from stanza.models.common.doc import Document
 
-    return Document([[{"id": (i,), "text": w.text} for i, w in enumerate(s.words, 1)] for s in sentences])
+    found = [tokenised.get(s.start) for s in sentences]
+    kept = [
+        one if one and [t.text for t in one.tokens] == [w.text for w in s.words] else None
+        for s, one in zip(sentences, found, strict=True)
+    ]
+    anew = [s for s, one in zip(sentences, kept, strict=True) if one is None]
+    document = Document([[{"id": (i,), "text": w.text} for i, w in enumerate(s.words, 1)] for s in anew])
+    made = iter(document.sentences)
+    document.sentences = [one or next(made) for one in kept]
+    document.num_tokens = document.num_words = sum(len(s.words) for s in sentences)
+    return document
 
 
 def _trimmed(text: str, words: list[Word]) -> Span:

@@ -14,6 +14,7 @@ import numpy as np
 
 # Different words and characters remembered for one vocabulary; text is mostly words seen before.
 REMEMBERED = 50_000
+MOST_ROOTS = 1  # roots that are tried before the search is left to Stanza
 
 
 def make_faster(processors: Mapping[str, Any]) -> None:
@@ -68,11 +69,12 @@ def best_tree(scores: np.ndarray) -> np.ndarray:
 
     Stanza makes the root so dear that its search must break a cycle for nearly every word. Here every word's best head is
     tried first, then the best tree of all: where that has one root, nothing scores more. Otherwise each word is tried as
-    the only root, in the order of what a tree under it can score at most, until no other can score more.
+    the only root, in the order of what a tree under it can score at most, until no other can score more; where that takes
+    long (a page of one mark, where all score alike), Stanza's search is left to do it.
     """
-    from stanza.models.common.chuliu_edmonds import prepare_scores
+    from stanza.models.common.chuliu_edmonds import chuliu_edmonds_one_root, prepare_scores
 
-    scores = np.array(scores, dtype=np.float64)
+    original, scores = scores, np.array(scores, dtype=np.float64)
     prepare_scores(scores)
     heads = _spanning_tree(scores)
     if np.count_nonzero(heads[1:] == 0) == 1:
@@ -82,9 +84,11 @@ def best_tree(scores: np.ndarray) -> np.ndarray:
     most = inner[1:].max(axis=1)
     bounds = most.sum() - most + scores[1:, 0]
     best, best_score = heads, -np.inf
-    for root in np.argsort(-bounds) + 1:
+    for tried, root in enumerate(np.argsort(-bounds) + 1):
         if bounds[root - 1] <= best_score:
             break
+        if tried == MOST_ROOTS:
+            return np.asarray(chuliu_edmonds_one_root(original))
         under = inner.copy()
         under[root] = -np.inf
         under[root, 0] = scores[root, 0]

@@ -102,7 +102,7 @@ ALLOWED = {
 }
 HEAVY = {
     "stanza": {"faster_stanza", "parsing"},
-    "torch": {"parsing"},
+    "torch": {"faster_stanza", "parsing"},
     "sklearn": {"stance"},
     "skops": {"stance", "ranker"},
     "matplotlib": {"evaluation.plots"},

@@ -22,6 +22,7 @@ ALLOWED = {
     "parsing": {"artefacts", "characters", "document", "errors", "faster_stanza", "marks"},
     "syntax": {"document", "parsing"},
     "people": {"cues", "document", "parsing"},
+    "people_file": {"characters", "document", "errors", "people"},
     "pronouns": {"document", "parsing", "people"},
     "described": {"cues", "document", "parsing", "syntax"},
     "names": {"cues", "described", "document", "parsing", "people", "pronouns"},

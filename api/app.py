@@ -10,6 +10,7 @@ from api import errors
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.routes import analyses, evaluations, health
 from api.worker import Analyser, Worker
+from quotes.people_file import PeopleFile
 from quotes.settings import Settings
 
 
@@ -21,7 +22,10 @@ def load_pipeline() -> Analyser:
 
 
 def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
-    """The service. `load` gives what analyses; it runs in the background once the service has started."""
+    """The service. `load` gives what analyses; it runs in the background once the service has started.
+
+    Raises BadPeopleFile.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -38,6 +42,7 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = Settings()
+    app.state.people = PeopleFile.read(app.state.settings.people)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.include_router(analyses.router)
     app.include_router(evaluations.router)

@@ -71,7 +71,10 @@ class Passage(_Exact):
 class Speaker(_Exact):
     """Who is quoted, and how that is known."""
 
-    name: str | None = Field(description="The fullest name that the article gives; null when unresolved.")
+    name: str | None = Field(
+        description="The fullest name that the article gives, or the people file's; null when unresolved."
+    )
+    identifier: str | None = Field(description="Of the people file, where that has pinned the speaker and has one.")
     kind: SpeakerKind | None
     confidence: float = Field(ge=0, le=1)
     unresolved: str | None = Field(description="Why there is no name.")

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from quotes import artefacts
@@ -17,6 +18,7 @@ from quotes.document import Analysis, Article, Quotation
 from quotes.errors import ArtefactError, ArtefactMissing, InputError
 from quotes.evaluation.commands import add_evaluate
 from quotes.exports import to_csv, to_dict
+from quotes.people_file import PeopleFile
 from quotes.reading import from_file
 from quotes.terminal import one_line, rendered, shortened
 
@@ -59,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         default="table",
         help="table (default); json: one object, or a list where several files are given; jsonl: an object a line; csv",
     )
+    analyse.add_argument(
+        "--people", type=Path, metavar="FILE", help="CSV of names to pin, as in docs/people.md (default: QUOTES_PEOPLE)"
+    )
     analyse.set_defaults(command=_analyse)
 
     serve = commands.add_parser("serve", help="start the API")
@@ -88,6 +93,7 @@ def _analyse(args: argparse.Namespace) -> int:
     from quotes.settings import settings_in_force
 
     settings = settings_in_force()
+    people = PeopleFile.read(args.people or settings.people)
     files: list[str] = args.files
     console = Console(stderr=True)
     unread: list[InputError] = []
@@ -106,7 +112,7 @@ def _analyse(args: argparse.Namespace) -> int:
             bar.advance(task)
 
     with bar:
-        for chunk in _FORMATS[args.format](_analyses(articles()), len(files) > 1):
+        for chunk in _FORMATS[args.format](_analyses(articles(), people), len(files) > 1):
             bar.stop()
             sys.stdout.write(chunk)
             sys.stdout.flush()
@@ -114,11 +120,11 @@ def _analyse(args: argparse.Namespace) -> int:
     return 2 if unread else 0
 
 
-def _analyses(articles: Iterable[Article]) -> Iterator[Analysis]:
+def _analyses(articles: Iterable[Article], people: PeopleFile) -> Iterator[Analysis]:
     for article in articles:
         from quotes.pipeline import analyse  # here, so that what cannot be read is refused without loading models
 
-        yield analyse(article)
+        yield people.pin(analyse(article))
 
 
 def _json(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:

@@ -91,13 +91,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who speaks. `name` is the fullest name the article gives, or None with the reason in `unresolved`."""
+    """Who speaks. `name` is the fullest name the article gives, or None with the reason in `unresolved`.
+
+    Where a people file has pinned the speaker, `name` is the file's, and `identifier` too where it has one.
+    """
 
     name: str | None
     kind: SpeakerKind | None
     confidence: float  # 0..1
     evidence: Evidence
     unresolved: str | None = None
+    identifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@
     │   ├── EmptyArticle          there is no text in it
     │   ├── ArticleTooLong        longer than the limit
     │   ├── UnreadableArticle     not text, or not in a form that is known
-    │   └── BadRows               rows of a test set that cannot be used
+    │   ├── BadRows               rows of a test set that cannot be used
+    │   └── BadPeopleFile         a people file that cannot be used
     └── ArtefactError             a model cannot be used: the installation's to mend
         ├── ArtefactMissing       a file that the manifest names, or the manifest itself, is not there
         └── ArtefactAltered       a file is not the one that the manifest names
@@ -36,6 +37,10 @@ class UnreadableArticle(InputError):
 
 class BadRows(InputError):
     """Rows of a test set cannot be used; the message lists them with their lines and what is wrong."""
+
+
+class BadPeopleFile(InputError):
+    """The people file cannot be used; the message names the line and what to do."""
 
 
 class ArtefactError(QuotesError):

@@ -21,6 +21,7 @@ CSV_COLUMNS = (
     "start",
     "end",
     "speaker",
+    "identifier",
     "speaker_kind",
     "confidence",
     "unresolved",
@@ -95,6 +96,7 @@ class _Export:
         evidence = speaker.evidence
         return {
             "name": speaker.name,
+            "identifier": speaker.identifier,
             "kind": None if speaker.kind is None else speaker.kind.value,
             "confidence": float(speaker.confidence),
             "unresolved": speaker.unresolved,
@@ -143,11 +145,12 @@ def _csv_row(article: Article, quotation: Quotation) -> list[object]:
         quotation.end,
     ]
     if speaker is None:
-        row += [None] * 7
+        row += [None] * 8
     else:
         mention = speaker.evidence.mention
         row += [
             speaker.name,
+            speaker.identifier,
             None if speaker.kind is None else speaker.kind.value,
             f"{speaker.confidence:.3f}",
             speaker.unresolved,

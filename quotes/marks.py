@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quotes.document import Diagnostic, Quotation, QuotationKind, Span
+from quotes.uniform import uniform
 
 OPENING = "“„‟«〝"
 CLOSING = "”»〞〟"
@@ -44,6 +45,11 @@ def find_quotations(text: str) -> tuple[tuple[Quotation, ...], tuple[Diagnostic,
 
     Spans exclude the marks and the blanks just inside them, and never overlap.
     """
+    spelt = uniform(text)
+    return spelt.originals(*_find(spelt.text))
+
+
+def _find(text: str) -> tuple[list[Quotation], list[Diagnostic]]:
     blocks = list(paragraphs(text))
     found: list[tuple[list[Span], bool]] = []  # the spans, and whether it goes on in the next paragraph
     odd: list[Diagnostic] = []
@@ -70,7 +76,7 @@ def find_quotations(text: str) -> tuple[tuple[Quotation, ...], tuple[Diagnostic,
         if goes_on and spans:
             found[-1] = (found[-1][0], True)
     joined = _join_interrupted(text, [spans for spans, _ in found])
-    return tuple(Quotation(tuple(spans), _kind(text, spans)) for spans in joined), tuple(odd)
+    return [Quotation(tuple(spans), _kind(text, spans)) for spans in joined], odd
 
 
 def paragraphs(text: str) -> Iterator[Span]:

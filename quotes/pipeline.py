@@ -17,6 +17,7 @@ from quotes.ranker import SpeakerRanker
 from quotes.settings import Settings
 from quotes.stance import StanceClassifier
 from quotes.stance_features import StanceQuestion
+from quotes.uniform import uniform
 
 COLLECT_AFTER = 20_000  # objects made since the last collection; Python's own is 700
 
@@ -54,7 +55,8 @@ class Pipeline:
 
     def analyse(self, article: Article) -> Analysis:
         """Find the quotations of an article, who said them, and their stance. Raises EmptyArticle."""
-        text = article.text
+        spelt = uniform(article.text)
+        text = spelt.text
         if not text.strip():
             raise EmptyArticle("the article has no text; send the words of the article")
         quotations, diagnostics = find_quotations(text)
@@ -62,7 +64,7 @@ class Pipeline:
             parse = self._english.annotate(text, quotations, partial(sentences_to_parse, quotations))
             quotations = self._with_stances(text, attribute(text, quotations, parse, self._ranker), parse)
         versions = {name: artefact.version for name, artefact in self.models.items()}
-        return Analysis(article, quotations, diagnostics, versions)
+        return Analysis(article, *spelt.originals(quotations, diagnostics), versions)
 
     def label(self, text: str, quotation: tuple[Span, ...]) -> Stance:
         """The stance of a quotation that somebody else has found; `text` is the sentences that carry it.

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
         default=None, description="a Stanza resource directory to use instead of models/english"
     )
     english_package: str | None = Field(default=None, description="the package in it, for example default_accurate")
+    people: Path | None = Field(default=None, description="a CSV file of names to pin (docs/people.md)")
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8000, ge=0, le=65535, description="where the API listens; 0 takes any free port")
     max_characters: int = Field(

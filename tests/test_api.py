@@ -19,6 +19,7 @@ from api.limits import MAX_BODY_BYTES
 from quotes.document import Analysis
 from quotes.errors import ArtefactMissing
 from quotes.exports import to_dict
+from quotes.people_file import PeopleFile
 from quotes.reading import from_html, from_text
 from tests.conftest import ROOT
 from tests.test_exports import HTML, TEXT, analysed
@@ -100,6 +101,29 @@ async def test_a_real_article(pipeline, articles, name):
     assert analysis.quotations
     for passage in (span for quotation in analysis.quotations for span in quotation.spans):
         assert (analysis.article.text or text)[passage.start : passage.end] == passage.text
+
+
+async def test_the_people_file_is_a_setting(monkeypatch, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("identifier,name,aliases\ndesk-0102,Ann B. Lee,Ann Lee\n")
+    monkeypatch.setenv("QUOTES_PEOPLE", str(path))
+    async with service(Canned) as client:
+        response = await client.post(URL, json={"text": TEXT})
+    speaker = schemas.Analysis.model_validate_json(response.content, strict=True).quotations[0].speaker
+    assert (speaker.name, speaker.identifier) == ("Ann B. Lee", "desk-0102")
+    assert response.json() == to_dict(PeopleFile.read(path).pin(analysed(from_text(TEXT))))
+
+
+def test_a_bad_people_file_stops_the_service_at_its_start(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("name\nAnn Lee\nann lee\n")
+    said = f"{path}, line 3: “ann lee” is already a name of Ann Lee, on line 2; leave it with one of the two"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "QUOTES_PEOPLE": str(path)}
+    command = [sys.executable, "-m", "quotes.cli", "serve", "--port", "0"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-1] == f"quotes: {said}"
+    assert b"Traceback" not in done.stderr
 
 
 # --- errors ---

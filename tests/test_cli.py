@@ -133,6 +133,61 @@ def test_an_article_without_quotations_says_so(monkeypatch, files, capsys):
     assert "no quotations" in capsys.readouterr().out
 
 
+# --- a people file ---
+
+
+@pytest.fixture
+def people(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("name,aliases,identifier\nAnn B. Lee,Ann Lee,desk-0102\nIlva M. Daremont,Ilva Daremont,desk-0101\n")
+    return path
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_a_people_file_pins_names(canned, files, people, capsys, form):
+    assert cli.main(["analyse", "--format", form, "--people", str(people), files[0]]) == 0
+    first, second, _ = json.loads(capsys.readouterr().out)["quotations"]
+    assert (first["speaker"]["name"], first["speaker"]["identifier"]) == ("Ann B. Lee", "desk-0102")
+    assert first["speaker"]["explanation"].endswith("; in the people file “Ann Lee” is Ann B. Lee")
+    assert (second["speaker"]["name"], second["speaker"]["identifier"]) == (None, None)
+
+
+def test_the_setting_names_the_people_file_and_the_option_another(canned, files, people, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("QUOTES_PEOPLE", str(people))
+    other = tmp_path / "other.csv"
+    other.write_text("name,aliases\nA. Lee,Ann Lee\n")
+    for more, name in ([], "Ann B. Lee"), (["--people", str(other)], "A. Lee"):
+        assert cli.main(["analyse", "--format=csv", *more, files[0]]) == 0
+        rows = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+        assert next(rows)["speaker"] == name
+
+
+def test_a_people_file_with_the_real_models(pipeline, articles, people, monkeypatch, capsys):
+    monkeypatch.setattr("quotes.pipeline.analyse", pipeline.analyse)
+    command = ["analyse", "--format=json", str(articles / "harbour_interview.txt")]
+    assert cli.main(command) == 0
+    before = json.loads(capsys.readouterr().out)["quotations"]
+    assert cli.main([*command, "--people", str(people)]) == 0
+    after = json.loads(capsys.readouterr().out)["quotations"]
+    pinned = 0
+    for one, other in zip(before, after, strict=True):
+        if one["speaker"] and one["speaker"]["name"] == "Ilva Daremont":
+            pinned += 1
+            assert (other["speaker"]["name"], other["speaker"]["identifier"]) == ("Ilva M. Daremont", "desk-0101")
+            assert "in the people file" in other["speaker"]["explanation"]
+            other["speaker"] |= {key: one["speaker"][key] for key in ("name", "identifier", "explanation")}
+        assert other == one
+    assert pinned
+
+
+def test_a_bad_people_file_is_one_line_and_nothing_is_analysed(tmp_path):
+    bad = tmp_path / "people.csv"
+    bad.write_text("name,aliases\nIlva Daremont,\n,Orrin\n")
+    done = run("analyse", "--people", bad, "-", input="“We want peace,” Ann Lee said.".encode())
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"quotes: {bad}, line 3: the name is empty; fill it in or delete the line\n"
+
+
 # --- when things go wrong ---
 
 
@@ -251,7 +306,7 @@ def test_progress_is_shown_on_a_terminal_for_several_files(files, several):
     assert (b"Analysing" in shown) == several
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/evaluation.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/evaluation.md", "docs/people.md"])
 def test_commands_in_the_documents_are_commands(document):
     """The parser takes every `quotes …` of a code block; names in capitals stand for files."""
     text = (ROOT / document).read_text(encoding="utf-8")

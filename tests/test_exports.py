@@ -39,7 +39,7 @@ def analysed(article: Article) -> Analysis:
             Quotation(
                 (span("No 𝒳 truce"), span("not now")),
                 QuotationKind.FULL,
-                Speaker("Ann Lee", SpeakerKind.PERSON, 0.9, evidence),
+                Speaker("Ann Lee", SpeakerKind.PERSON, 0.9, evidence, identifier="desk-0101"),
                 Stance(StanceLabel.OPPOSE, shares, (Reason(span("No"), 1.5), Reason(span("now"), -0.5))),
             ),
             Quotation(
@@ -73,6 +73,7 @@ def test_everything_is_exported_and_every_offset_leads_to_its_text(article):
     assert (first["text"], first["kind"]) == ("No 𝒳 truce not now", "full")
     assert {k: v for k, v in first["speaker"].items() if k not in ("mention", "cue")} == {
         "name": "Ann Lee",
+        "identifier": "desk-0101",
         "kind": "person",
         "confidence": 0.9,
         "unresolved": None,
@@ -86,7 +87,7 @@ def test_everything_is_exported_and_every_offset_leads_to_its_text(article):
     assert sum(stance["probabilities"].values()) == pytest.approx(1)
     assert [(r["text"], r["weight"]) for r in stance["reasons"]] == [("No", 1.5), ("now", -0.5)]
     assert (second["speaker"]["name"], second["speaker"]["kind"], second["speaker"]["mention"]) == (None, None, None)
-    assert second["speaker"]["unresolved"] == "nobody is named"
+    assert (second["speaker"]["unresolved"], second["speaker"]["identifier"]) == ("nobody is named", None)
     assert (third["kind"], third["speaker"], third["stance"]) == ("not_speech", None, None)
     assert out["diagnostics"][0]["code"] == "unclosed_mark"
 
@@ -129,6 +130,7 @@ def test_csv_has_a_row_a_quotation():
         "start": "1",
         "end": "36",
         "speaker": "Ann Lee",
+        "identifier": "desk-0101",
         "speaker_kind": "person",
         "confidence": "0.900",
         "unresolved": "",
@@ -138,7 +140,7 @@ def test_csv_has_a_row_a_quotation():
         "stance": "oppose",
         "probability": "0.700",
     }
-    assert (rows[1]["unresolved"], rows[1]["stance"]) == ("nobody is named", "")
+    assert (rows[1]["unresolved"], rows[1]["identifier"], rows[1]["stance"]) == ("nobody is named", "", "")
     assert (rows[2]["kind"], rows[2]["speaker"], rows[2]["rule"]) == ("not_speech", "", "")
 
 

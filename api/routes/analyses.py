@@ -23,6 +23,7 @@ from api.errors import (
 from api.worker import Analyser, Worker, worker_of
 from quotes.errors import InputError
 from quotes.exports import to_dict
+from quotes.people_file import PeopleFile
 from quotes.reading import from_html, from_text
 
 EXAMPLE = {
@@ -66,13 +67,14 @@ async def analyse(
 ) -> JSONResponse:
     """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""
     most: int = request.app.state.settings.max_characters
+    people: PeopleFile = request.app.state.people
 
     def job(analyser: Analyser) -> JSONResponse:
         # Reading and writing belong to the job too: for a large page they take long enough to hold up the event loop.
         read = from_text if asked.html is None else from_html
         given = (asked.text or "") if asked.html is None else asked.html
         article = read(given, title=asked.title, url=asked.url, id=asked.id, max_characters=most)
-        return JSONResponse(to_dict(analyser.analyse(article)))
+        return JSONResponse(to_dict(people.pin(analyser.analyse(article))))
 
     try:
         return await worker.run(job)

@@ -207,7 +207,7 @@ class People:
                 if cluster.tokens[-len(tokens) :] == tokens or _initials(cluster.name) == "".join(tokens):
                     break
             else:
-                cluster = Cluster(clean_name(span.of(self.text)), SpeakerKind.ORGANISATION)
+                cluster = Cluster(tidy(span.of(self.text)), SpeakerKind.ORGANISATION)
                 self.organisations.append(cluster)
             self._add(cluster, span)
         for cluster in self.organisations:
@@ -303,13 +303,20 @@ def same_person(one: Iterable[str], other: Iterable[str]) -> bool:
 
 
 def clean_name(words: str) -> str:
-    """A name as it is shown: blanks single, titles, what stands before them, and a possessive left out."""
-    words = re.sub(r"\s+", " ", words).strip(" ,;:\"“”'‘’")
-    words = re.sub(r"^[A-Z.,’' ]{3,}\s[-–—]+\s(?=\S)", "", words)  # “DERRY - Nadia Velkamp”, a dateline and a name
-    words = re.sub(r"['’]s?$", "", words)
-    tokens = words.split(" ")
-    titled = [i for i, token in enumerate(tokens[:-1]) if token.rstrip(".").lower() in TITLES]
-    return " ".join(tokens[titled[-1] + 1 :] if titled else tokens)
+    """A person's name as it is shown: tidy, without titles and what stands before them, and without a dateline."""
+    tokens = re.sub(r"^[A-Z.,’' ]{3,}\s[-–—]+\s(?=\S)", "", tidy(words)).split(" ")  # “DERRY - Nadia Velkamp”
+    while len(tokens) > 1:
+        titled = [i for i, token in enumerate(tokens[:-1]) if token.rstrip(".").lower() in TITLES]
+        rest = tokens[titled[0] + 1 :] if titled else []
+        if all(token.rstrip(".").lower() in _SUFFIXES for token in rest):  # “Tomas King Jr.” is no king
+            break
+        tokens = rest
+    return " ".join(tokens)
+
+
+def tidy(words: str) -> str:
+    """A name with its blanks single, and without marks around it and a possessive."""
+    return re.sub(r"['’]s?$", "", re.sub(r"\s+", " ", words).strip(" ,;:\"“”'‘’"))
 
 
 def _initials(name: str) -> str:

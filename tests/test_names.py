@@ -203,3 +203,21 @@ def test_i_is_the_one_whose_line_it_is():
     text = "Hanne Orrin took the oath.\nTHE CHAIR: Go on.\nORRIN: She left, and I said “no”."
     assert resolve(text, "I", ["Hanne Orrin"]).name == "Hanne Orrin"
     assert resolve("Then I said “no”.", "I").name is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("House Speaker Tomas Orrin", "Tomas Orrin"),
+        ("Tomas King Jr.", "Tomas King Jr."),
+        ("Gen. Dana King", "Dana King"),
+    ],
+)
+def test_titles_are_no_part_of_a_persons_name(words, expected):
+    assert clean_name(words) == expected
+
+
+def test_titles_are_part_of_an_organisations_name():
+    text = "The Republican National Committee wrote."
+    named = resolve(text, "Republican National Committee", organisations=["Republican National Committee"])
+    assert named.name == "Republican National Committee"

@@ -45,6 +45,7 @@ def make_faster(processors: Mapping[str, Any]) -> None:
         for vocabulary in parts.values():
             if isinstance(vocabulary, BaseVocab):
                 vocabulary.unit2id = Remembered(vocabulary.unit2id).__getitem__
+    _remember_tags(processors["pos"].vocab["xpos"])
     tagger = processors["ner"].trainer.model
     for loss in tagger.crits:
         loss.forward = _only_transitions(loss)
@@ -137,6 +138,20 @@ def best_tags(scores: np.ndarray, transitions: np.ndarray) -> tuple[list[Any], A
         path.append(back[path[-1]])
     path.reverse()
     return path, best.max()
+
+
+def _remember_tags(vocabulary: Any) -> None:
+    """Make a vocabulary of tags in parts put each tag together once."""
+    original = vocabulary.id2unit
+    known: dict[tuple[int, ...], str] = {}
+
+    def id2unit(parts: Any) -> str:
+        key = tuple(parts) if isinstance(parts, list) else (parts,)
+        if key not in known:
+            known[key] = original(parts)
+        return known[key]
+
+    vocabulary.id2unit = id2unit
 
 
 def padded(rows: Sequence[Sequence[Any]], batch_size: int, pad_id: int = 0) -> Any:

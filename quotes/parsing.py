@@ -183,6 +183,14 @@ class EnglishModels:
         `wanted` is given the sentences and answers with the indices of those to parse. `quotations` tell which single
         marks are quotation marks.
         """
+        import torch
+
+        with torch.inference_mode():
+            return self._annotate(text, quotations, wanted)
+
+    def _annotate(
+        self, text: str, quotations: Sequence[Quotation], wanted: Callable[[Sequence[Sentence]], Iterable[int]]
+    ) -> Parse:
         sentences, tokenised = self._sentences(text, quotations)
         if not sentences:
             return Parse((), ())

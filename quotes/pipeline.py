@@ -19,7 +19,7 @@ from quotes.stance import StanceClassifier
 from quotes.stance_features import StanceQuestion
 from quotes.uniform import uniform
 
-COLLECT_AFTER = 20_000  # objects made since the last collection; Python's own is 700
+COLLECT_AFTER = 100_000  # objects made since the last collection; Python's own is 700
 
 
 class Pipeline:

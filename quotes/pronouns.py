@@ -24,7 +24,7 @@ PER_SENTENCE, SUBJECT, PREVIOUS_SPEAKER, KNOWN_GENDER, INSIDE_QUOTATION, POSSESS
 INNER_SUBJECT = 0.4  # subject of a clause within another
 OFTEN = 0.1  # a mention
 REACH = 6  # sentences back from which on all distances are one
-PASSES = 4  # of learning genders; 3 to 12 are equal
+PASSES = 3  # of learning genders; up to 12 are equal
 FARTHEST = 60  # mentions back that are looked at
 
 

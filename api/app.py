@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 from api import errors
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.routes import analyses, evaluations, health
-from api.worker import Analyser, Worker
+from api.workers import Analyser, Pinning, Workers
 from quotes.people_file import PeopleFile
 from quotes.settings import Settings
 
@@ -29,9 +30,9 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.worker = Worker(load)
+        app.state.workers = Workers(partial(Pinning, load, people))
         yield
-        app.state.worker.close()
+        app.state.workers.close()
 
     app = _Service(
         title="quotes",
@@ -42,7 +43,7 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = Settings()
-    app.state.people = PeopleFile.read(app.state.settings.people)
+    people = PeopleFile.read(app.state.settings.people)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.include_router(analyses.router)
     app.include_router(evaluations.router)

@@ -60,6 +60,9 @@ class Problem(HTTPException):
         self.kind = kind
         self.errors = errors
 
+    def __reduce__(self) -> tuple[type["Problem"], tuple[Any, ...]]:
+        return type(self), (self.kind, self.detail, self.errors, self.headers)
+
 
 def refusal(error: InputError, pointer: str) -> Problem:
     """The problem for an article that cannot be read; `pointer` is where it stands in the body."""

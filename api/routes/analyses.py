@@ -1,5 +1,6 @@
 """Analysing articles."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request
@@ -20,10 +21,9 @@ from api.errors import (
     documented,
     refusal,
 )
-from api.worker import Analyser, Worker, worker_of
+from api.workers import Analyser, Workers, workers_of
 from quotes.errors import InputError
 from quotes.exports import to_dict
-from quotes.people_file import PeopleFile
 from quotes.reading import from_html, from_text
 
 EXAMPLE = {
@@ -63,20 +63,22 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
 async def analyse(
     asked: Annotated[schemas.AnalysisRequest, Body(openapi_examples={"text": {"value": EXAMPLE}})],
     request: Request,
-    worker: Annotated[Worker, Depends(worker_of)],
+    workers: Annotated[Workers, Depends(workers_of)],
 ) -> JSONResponse:
     """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""
     most: int = request.app.state.settings.max_characters
-    people: PeopleFile = request.app.state.people
-
-    def job(analyser: Analyser) -> JSONResponse:
-        # Reading and writing belong to the job too: for a large page they take long enough to hold up the event loop.
-        read = from_text if asked.html is None else from_html
-        given = (asked.text or "") if asked.html is None else asked.html
-        article = read(given, title=asked.title, url=asked.url, id=asked.id, max_characters=most)
-        return JSONResponse(to_dict(people.pin(analyser.analyse(article))))
-
     try:
-        return await worker.run(job)
+        return await workers.run(partial(analysed, asked, most))
     except InputError as error:
         raise refusal(error, "#/html" if asked.html is not None else "#/text") from error
+
+
+def analysed(asked: schemas.AnalysisRequest, max_characters: int, analyser: Analyser) -> JSONResponse:
+    """The answer for an article. A worker's job: reading and writing too, since for a large page they take a while.
+
+    Raises InputError.
+    """
+    read = from_text if asked.html is None else from_html
+    given = (asked.text or "") if asked.html is None else asked.html
+    article = read(given, title=asked.title, url=asked.url, id=asked.id, max_characters=max_characters)
+    return JSONResponse(to_dict(analyser.analyse(article)))

@@ -1,5 +1,6 @@
 """Measuring stances on a test set."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from api.errors import (
     documented,
 )
 from api.routes.analyses import json_only
-from api.worker import Analyser, Worker, worker_of
+from api.workers import Analyser, Workers, workers_of
 from quotes.evaluation.intervals import SEED
 from quotes.evaluation.predictions import predicted
 from quotes.evaluation.results import StanceMetrics, to_dict
@@ -55,7 +56,7 @@ router = APIRouter(tags=["evaluations"], dependencies=[Depends(json_only)])
 async def evaluate(
     asked: Annotated[schemas.EvaluationRequest, Body(openapi_examples={"rows": {"value": EXAMPLE}})],
     request: Request,
-    worker: Annotated[Worker, Depends(worker_of)],
+    workers: Annotated[Workers, Depends(workers_of)],
 ) -> JSONResponse:
     """Hold predictions, or the classifier's own answers where no row has one, against labels, with 95 % intervals.
 
@@ -65,7 +66,11 @@ async def evaluate(
     if len(asked.rows) > most:
         detail = f"there are {len(asked.rows):,} rows, more than the {most:,} allowed; send fewer"
         raise Problem(TOO_MANY_ROWS, detail, [("#/rows", detail)])
-    return await worker.run(lambda analyser: JSONResponse(to_dict(_measured(asked, analyser))))
+    return await workers.run(partial(_answer, asked))
+
+
+def _answer(asked: schemas.EvaluationRequest, analyser: Analyser) -> JSONResponse:
+    return JSONResponse(to_dict(_measured(asked, analyser)))
 
 
 def _measured(asked: schemas.EvaluationRequest, analyser: Analyser) -> StanceMetrics:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from api.errors import NOT_READY, documented
 from api.schemas import Health
-from api.worker import Worker, worker_of
+from api.workers import Workers, workers_of
 
 router = APIRouter(tags=["health"])
 
@@ -18,7 +18,7 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", operation_id="isReady", summary="Can it analyse?", responses=documented(NOT_READY))
-async def readyz(worker: Annotated[Worker, Depends(worker_of)]) -> Health:
+async def readyz(workers: Annotated[Workers, Depends(workers_of)]) -> Health:
     """Answer 200 once the models are loaded and have analysed a sentence, 503 before."""
-    worker.analyser()
+    workers.require_ready()
     return Health(status="ready")

@@ -14,6 +14,7 @@ import numpy as np
 
 # Different words and characters remembered for one vocabulary; text is mostly words seen before.
 REMEMBERED = 50_000
+REMEMBERED_WORDS = 20_000  # with the vectors of their characters, 16 MB for 200 numbers each; then all are forgotten
 MOST_ROOTS = 1  # roots that are tried before the search is left to Stanza
 
 
@@ -22,6 +23,7 @@ def make_faster(processors: Mapping[str, Any]) -> None:
     from stanza.models.common import char_model
     from stanza.models.common.vocab import BaseVocab
     from stanza.models.depparse import data as parser_data
+    from stanza.models.depparse import head_constraints
     from stanza.models.depparse import model as parser
     from stanza.models.ner import data as ner_data
     from stanza.models.ner import model as ner_model
@@ -30,8 +32,8 @@ def make_faster(processors: Mapping[str, Any]) -> None:
     from stanza.models.tokenization.data import TokenizationDataset
 
     # The originals must be where they were; the first use of a name that is gone says so.
-    parser.chuliu_edmonds_one_root, ner_trainer.viterbi_decode  # noqa: B018
-    parser.chuliu_edmonds_one_root = best_tree
+    parser.chuliu_edmonds_one_root, head_constraints.chuliu_edmonds_one_root, ner_trainer.viterbi_decode  # noqa: B018
+    parser.chuliu_edmonds_one_root = head_constraints.chuliu_edmonds_one_root = best_tree
     ner_trainer.viterbi_decode = best_tags
     if not hasattr(TokenizationDataset.para_to_sentences, "__wrapped__"):  # another pipeline may have been made faster
         TokenizationDataset.para_to_sentences = _remembering_features(TokenizationDataset.para_to_sentences)
@@ -39,6 +41,12 @@ def make_faster(processors: Mapping[str, Any]) -> None:
     for module in (char_model, parser_data, ner_data, ner_model, tagger_data):
         module.get_long_tensor = padded
     processors["lemma"].process = _lemmatising(processors["lemma"])
+    for name in ("pos", "depparse", "ner"):
+        if hasattr(model := processors[name].trainer.model, "charmodel"):
+            model.charmodel.forward = remembering_words(model.charmodel)
+    graph_parser = processors["depparse"].trainer.model
+    if isinstance(graph_parser, parser.GraphParser) and not any(map(graph_parser.args.get, _MORE_SCORES)):
+        graph_parser.predict = _labelling_last(graph_parser)
     for name in ("tokenize", "pos", "depparse", "ner"):
         vocabularies = processors[name].vocab
         parts = getattr(vocabularies, "_vocabs", None) or {"units": vocabularies}
@@ -138,6 +146,93 @@ def best_tags(scores: np.ndarray, transitions: np.ndarray) -> tuple[list[Any], A
         path.append(back[path[-1]])
     path.reverse()
     return path, best.max()
+
+
+_MORE_SCORES = ("use_arc_embedding", "linearization", "distance")  # of parsers that score arcs in other ways as well
+
+
+def _labelling_last(model: Any) -> Callable[..., Any]:
+    """A graph parser's `predict` that scores relations only where a tree has an arc, not between all words."""
+    import torch
+    from stanza.models.common.vocab import VOCAB_PREFIX_SIZE
+    from stanza.models.depparse.head_constraints import (
+        find_head_constraint_violations,
+        resolve_head_constraint_violations,
+    )
+
+    scorer, vocabulary = model.deprel, model.vocab["deprel"]
+
+    def with_one(vectors: Any) -> Any:
+        return torch.cat([vectors, vectors.new_ones(*vectors.shape[:-1], 1)], -1)
+
+    def predict(word: Any, *inputs: Any, resolve_head_constraints: bool = False) -> list[list[list[Any]]]:
+        *_, sizes, _, _ = inputs  # of sentences, of words, the words themselves
+        states = model.embed(word, *inputs)
+        arcs = model.unlabeled(states, states).squeeze(3)
+        arcs.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
+        arcs = torch.log_softmax(arcs, 2).numpy()
+        dependents = with_one(torch.relu(scorer.W1(states)))
+        heads = with_one(torch.relu(scorer.W2(states)))
+        bilinear = scorer.scorer.W_bilin
+        trees = [best_tree(arcs[number, :size, :size]) for number, size in enumerate(sizes)]
+        sentences = np.repeat(np.arange(len(trees)), [size - 1 for size in sizes])
+        words = np.concatenate([np.arange(1, size) for size in sizes])
+        governed = dependents[sentences, words]
+        governing = heads[sentences, np.concatenate([tree[1:] for tree in trees])]
+        relations, dimensions = bilinear.weight.shape[2], governed.shape[1]
+        # every dependent's half of the product with the weights, shape (words, dimensions of a head, relations)
+        halves = (governed @ bilinear.weight.reshape(dimensions, -1)).view(len(words), -1, relations)
+        best = torch.bmm(governing.unsqueeze(1), halves).squeeze(1).add_(bilinear.bias).argmax(1).numpy()
+        answers = []
+        place = 0
+        for number, (tree, size) in enumerate(zip(trees, sizes, strict=True)):
+            chosen = best[place : place + size - 1]
+            labels = vocabulary.unmap((chosen + VOCAB_PREFIX_SIZE).tolist())
+            if resolve_head_constraints and find_head_constraint_violations(tree, labels):
+                every = torch.einsum("wjo,hj->who", halves[place : place + size - 1], heads[number, :size])
+                scores = torch.log_softmax(every + bilinear.bias, 2).numpy()
+                scores = np.concatenate([scores[:1], scores])  # of the root, which nobody asks about
+                found = resolve_head_constraint_violations(arcs[number, :size, :size], scores, tree, vocabulary)
+                tree, labels = found[0], vocabulary.unmap([label + VOCAB_PREFIX_SIZE for label in found[1]])
+            answers.append([[head, label] for head, label in zip(tree[1:], labels, strict=True)])
+            place += size - 1
+        return answers
+
+    return predict
+
+
+def remembering_words(model: Any) -> Callable[..., Any]:
+    """A character model's `forward` that reads the characters of a word once: its vector depends on nothing else."""
+    import torch
+    from stanza.models.common.utils import tensor_unsort
+    from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
+
+    original = model.forward
+    known: dict[bytes, Any] = {}
+
+    def forward(chars: Any, mask: Any, order: Sequence[int], sizes: Sequence[int], lengths: Sequence[int]) -> Any:
+        words = [row[:length].tobytes() for row, length in zip(chars.numpy(), lengths, strict=True)]
+        new = {word: number for number, word in enumerate(words) if word not in known}
+        if len(known) + len(new) > REMEMBERED_WORDS:
+            known.clear()
+            new = {word: number for number, word in enumerate(words)}
+        if new:
+            # Stanza gives the longest words first, so the new ones are in that order too
+            numbers = list(new.values())
+            longest = lengths[numbers[0]]
+            read = original(
+                chars[numbers, :longest],
+                mask[numbers, :longest],
+                range(len(new)),
+                [len(new)],
+                [lengths[number] for number in numbers],
+            )
+            known.update(zip(new, read.data if isinstance(read, PackedSequence) else read[0], strict=True))
+        vectors = tensor_unsort(torch.stack([known[word] for word in words]), order)
+        packed = pack_sequence(vectors.split(sizes))
+        return pad_packed_sequence(packed, batch_first=True)[0] if model.pad else packed
+
+    return forward
 
 
 def _remember_tags(vocabulary: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import errors
+from api.database import Database
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.routes import analyses, evaluations, health
 from api.workers import Analyser, Pinning, Workers
@@ -25,7 +26,7 @@ def load_pipeline() -> Analyser:
 def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
     """The service. `load` gives what analyses; it runs in the background once the service has started.
 
-    Raises BadPeopleFile.
+    Raises BadPeopleFile and DatabaseUnusable.
     """
 
     @asynccontextmanager
@@ -33,6 +34,7 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
         app.state.workers = Workers(partial(Pinning, load, people))
         yield
         app.state.workers.close()
+        app.state.database.close()
 
     app = _Service(
         title="quotes",
@@ -44,6 +46,7 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
     )
     app.state.settings = Settings()
     people = PeopleFile.read(app.state.settings.people)
+    app.state.database = Database(app.state.settings.database)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.include_router(analyses.router)
     app.include_router(evaluations.router)

@@ -42,6 +42,7 @@ EMPTY_ARTICLE = Kind(422, "empty-article", "There is no text in the article")
 UNREADABLE_ARTICLE = Kind(422, "unreadable-article", "The article cannot be read")
 INTERNAL = Kind(500, "internal-error", "The service failed")
 NOT_READY = Kind(503, "not-ready", "The service is not ready")
+DATABASE_UNUSABLE = Kind(503, "database-unusable", "The service cannot use its database")
 
 _OF_STATUS = {kind.status: kind for kind in (MALFORMED, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
 

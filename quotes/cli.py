@@ -1,7 +1,7 @@
 """The command line: `quotes analyse`, `quotes serve`, `quotes models`, `quotes evaluate`.
 
-Exit status: 0 when all went well, 1 when a model cannot be used, 2 when something given cannot be read (what else was
-given is still analysed), 130 when interrupted. What is slow to import is imported by the command that needs it.
+Exit status: 0 when all went well, 1 when a model or the database cannot be used, 2 when something given cannot be read
+(what else was given is still analysed), 130 when interrupted. What is slow to import is imported by the command that needs it.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 from quotes import artefacts
 from quotes.document import Analysis, Article, Quotation
-from quotes.errors import ArtefactError, ArtefactMissing, InputError
+from quotes.errors import ArtefactError, ArtefactMissing, DatabaseUnusable, InputError
 from quotes.evaluation.commands import add_evaluate
 from quotes.exports import to_csv, to_dict
 from quotes.people_file import PeopleFile
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         return status
     except InputError as error:
         return _complain(error, 2)
-    except ArtefactError as error:
+    except (ArtefactError, DatabaseUnusable) as error:
         return _complain(error, 1)
     except BrokenPipeError:
         # The reader has gone; give Python somewhere else to flush to, or it complains at exit.

@@ -7,9 +7,10 @@
     │   ├── UnreadableArticle     not text, or not in a form that is known
     │   ├── BadRows               rows of a test set that cannot be used
     │   └── BadPeopleFile         a people file that cannot be used
-    └── ArtefactError             a model cannot be used: the installation's to mend
-        ├── ArtefactMissing       a file that the manifest names, or the manifest itself, is not there
-        └── ArtefactAltered       a file is not the one that the manifest names
+    ├── ArtefactError             a model cannot be used: the installation's to mend
+    │   ├── ArtefactMissing       a file that the manifest names, or the manifest itself, is not there
+    │   └── ArtefactAltered       a file is not the one that the manifest names
+    └── DatabaseUnusable          the service's database cannot be opened: the installation's to mend
 
 Every message says what was wrong, where, and what to do about it.
 """
@@ -53,3 +54,7 @@ class ArtefactMissing(ArtefactError):
 
 class ArtefactAltered(ArtefactError):
     """A model's file differs from the one that its manifest names."""
+
+
+class DatabaseUnusable(QuotesError):
+    """The service's database cannot be opened; the message names the file, why, and what to do."""

@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     people: Path | None = Field(default=None, description="a CSV file of names to pin (docs/people.md)")
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8000, ge=0, le=65535, description="where the API listens; 0 takes any free port")
+    database: Path = Field(
+        default=Path("quotes.sqlite"), description="the file of the API's database; made where there is none"
+    )
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, description="the longest article that is read, in code points"
     )

@@ -28,6 +28,14 @@ def articles() -> Path:
     return ROOT / "seeds" / "articles"
 
 
+@pytest.fixture(autouse=True)
+def database(monkeypatch, tmp_path) -> Path:
+    """The file of the service's database in this test."""
+    path = tmp_path / "quotes.sqlite"
+    monkeypatch.setenv("QUOTES_DATABASE", str(path))
+    return path
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

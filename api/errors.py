@@ -33,6 +33,7 @@ class Kind:
 MALFORMED = Kind(400, "malformed-body", "The body is not JSON in UTF-8")
 NOT_FOUND = Kind(404, "not-found", "There is nothing here")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not allowed here")
+NOT_ACCEPTABLE = Kind(406, "not-acceptable", "There is no such form of the answer")
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
 ARTICLE_TOO_LONG = Kind(413, "article-too-long", "The article is too long")
 TOO_MANY_ROWS = Kind(413, "too-many-rows", "There are too many rows")

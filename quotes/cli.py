@@ -144,7 +144,7 @@ def _jsonl(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
 
 
 def _csv(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
-    return to_csv(analyses)
+    return to_csv(map(to_dict, analyses))
 
 
 def _table(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:

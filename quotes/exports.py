@@ -1,10 +1,10 @@
-"""An analysis on its way out: the one JSON shape that the command line and the API share, and CSV."""
+"""An analysis on its way out: the one JSON shape that the command line and the API share, and CSV made from it."""
 
 import csv
 import io
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from quotes.document import Analysis, Article, Quotation, Span, Speaker, Stance
@@ -49,14 +49,14 @@ def to_dict(analysis: Analysis) -> dict[str, Any]:
     return _Export(analysis.article).analysis(analysis)
 
 
-def to_csv(analyses: Iterable[Analysis]) -> Iterator[str]:
-    """The header, then for each analysis its rows in one piece: a row a quotation, CRLF line ends (RFC 4180).
+def to_csv(analyses: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The header, then for each analysis, as `to_dict` gave it, its rows in one piece: a row a quotation.
 
-    Cells that a spreadsheet would run as a formula begin with an apostrophe.
+    Lines end with CRLF (RFC 4180). Cells that a spreadsheet would run as a formula begin with an apostrophe.
     """
     yield _rows([CSV_COLUMNS])
     for analysis in analyses:
-        yield _rows(_csv_row(analysis.article, quotation) for quotation in analysis.quotations)
+        yield _rows(_csv_row(analysis["article"], quotation) for quotation in analysis["quotations"])
 
 
 class _Export:
@@ -133,32 +133,31 @@ class _Export:
         return offset + bisect_left(self._astral, offset)
 
 
-def _csv_row(article: Article, quotation: Quotation) -> list[object]:
-    speaker, stance = quotation.speaker, quotation.stance
+def _csv_row(article: Mapping[str, Any], quotation: Mapping[str, Any]) -> list[object]:
+    speaker, stance, spans = quotation["speaker"], quotation["stance"], quotation["spans"]
     row: list[object] = [
-        article.id,
-        article.title,
-        article.url,
-        quotation.text(article),
-        quotation.kind.value,
-        quotation.start,
-        quotation.end,
+        article["id"],
+        article["title"],
+        article["url"],
+        quotation["text"],
+        quotation["kind"],
+        spans[0]["start"],
+        spans[-1]["end"],
     ]
     if speaker is None:
         row += [None] * 8
     else:
-        mention = speaker.evidence.mention
         row += [
-            speaker.name,
-            speaker.identifier,
-            None if speaker.kind is None else speaker.kind.value,
-            f"{speaker.confidence:.3f}",
-            speaker.unresolved,
-            None if mention is None else mention.of(article.text),
-            speaker.evidence.rule,
-            speaker.evidence.explanation,
+            speaker["name"],
+            speaker["identifier"],
+            speaker["kind"],
+            f"{speaker['confidence']:.3f}",
+            speaker["unresolved"],
+            speaker["mention"] and speaker["mention"]["text"],
+            speaker["rule"],
+            speaker["explanation"],
         ]
-    return row + ([None] * 2 if stance is None else [stance.label.value, f"{stance.probability:.3f}"])
+    return row + ([None] * 2 if stance is None else [stance["label"], f"{stance['probability']:.3f}"])
 
 
 def _rows(rows: Iterable[Iterable[object]]) -> str:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api import schemas
+from api.answers import Form
 from api.app import create_app
 from api.limits import MAX_BODY_BYTES
 from quotes.document import Analysis
@@ -363,10 +364,11 @@ async def test_openapi_documents_what_is_answered():
         }
         assert operations.keys() >= {"analyseArticle", "evaluateStances", "isLive", "isReady"}
         analyse = operations["analyseArticle"]
-        assert analyse["responses"].keys() >= {"200", "400", "413", "415", "422", "500", "503"}
+        assert analyse["responses"].keys() >= {"200", "400", "406", "413", "415", "422", "500", "503"}
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 assert (list(response["content"]) == ["application/problem+json"]) == (status >= "400")
+        assert analyse["responses"]["200"]["content"].keys() == {str(form) for form in Form}
         (example,) = analyse["requestBody"]["content"]["application/json"]["examples"].values()
         assert (await client.post(URL, json=example["value"])).status_code == 200
 

@@ -118,7 +118,8 @@ def read(chunks) -> list[dict[str, str]]:
 
 
 def test_csv_has_a_row_a_quotation():
-    rows = read(to_csv([analysed(from_text(TEXT, id="I", title='a, "b"\nc')), analysed(from_html(HTML))]))
+    analyses = [analysed(from_text(TEXT, id="I", title='a, "b"\nc')), analysed(from_html(HTML))]
+    rows = read(to_csv(map(to_dict, analyses)))
     assert len(rows) == 6
     assert tuple(rows[0]) == CSV_COLUMNS
     assert rows[0] == {
@@ -147,5 +148,6 @@ def test_csv_has_a_row_a_quotation():
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "＝1"])
 def test_csv_cells_cannot_be_formulas(cell):
     article = from_text(cell + " “x”", id=cell, title=cell)
-    rows = read(to_csv([Analysis(article, (Quotation((Span(0, len(cell)),), QuotationKind.PARTIAL),))]))
+    analysis = Analysis(article, (Quotation((Span(0, len(cell)),), QuotationKind.PARTIAL),))
+    rows = read(to_csv([to_dict(analysis)]))
     assert (rows[0]["article"], rows[0]["title"], rows[0]["quotation"]) == ("'" + cell,) * 3

@@ -47,6 +47,7 @@ ALLOWED = {
         "uniform",
     },
     "exports": {"document", "reading"},
+    "linked_data": {"document"},
     "terminal": set(),
     "evaluation": set(),
     "evaluation.intervals": set(),

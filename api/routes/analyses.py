@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Depends, Request, Response
 
 from api import schemas
+from api.answers import DOCUMENTED, Form, answer, form_accepted
 from api.errors import (
     ARTICLE_TOO_LONG,
     BODY_TOO_LARGE,
@@ -14,6 +14,7 @@ from api.errors import (
     INTERNAL,
     INVALID,
     MALFORMED,
+    NOT_ACCEPTABLE,
     NOT_JSON,
     NOT_READY,
     UNREADABLE_ARTICLE,
@@ -48,32 +49,37 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
     operation_id="analyseArticle",
     summary="Analyse an article",
     response_model=schemas.Analysis,
-    responses=documented(
-        MALFORMED,
-        BODY_TOO_LARGE,
-        ARTICLE_TOO_LONG,
-        NOT_JSON,
-        INVALID,
-        EMPTY_ARTICLE,
-        UNREADABLE_ARTICLE,
-        INTERNAL,
-        NOT_READY,
-    ),
+    responses={
+        200: DOCUMENTED,
+        **documented(
+            MALFORMED,
+            NOT_ACCEPTABLE,
+            BODY_TOO_LARGE,
+            ARTICLE_TOO_LONG,
+            NOT_JSON,
+            INVALID,
+            EMPTY_ARTICLE,
+            UNREADABLE_ARTICLE,
+            INTERNAL,
+            NOT_READY,
+        ),
+    },
 )
 async def analyse(
     asked: Annotated[schemas.AnalysisRequest, Body(openapi_examples={"text": {"value": EXAMPLE}})],
     request: Request,
     workers: Annotated[Workers, Depends(workers_of)],
-) -> JSONResponse:
+    form: Annotated[Form, Depends(form_accepted)],
+) -> Response:
     """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""
     most: int = request.app.state.settings.max_characters
     try:
-        return await workers.run(partial(analysed, asked, most))
+        return await workers.run(partial(analysed, asked, most, form))
     except InputError as error:
         raise refusal(error, "#/html" if asked.html is not None else "#/text") from error
 
 
-def analysed(asked: schemas.AnalysisRequest, max_characters: int, analyser: Analyser) -> JSONResponse:
+def analysed(asked: schemas.AnalysisRequest, max_characters: int, form: Form, analyser: Analyser) -> Response:
     """The answer for an article. A worker's job: reading and writing too, since for a large page they take a while.
 
     Raises InputError.
@@ -81,4 +87,4 @@ def analysed(asked: schemas.AnalysisRequest, max_characters: int, analyser: Anal
     read = from_text if asked.html is None else from_html
     given = (asked.text or "") if asked.html is None else asked.html
     article = read(given, title=asked.title, url=asked.url, id=asked.id, max_characters=max_characters)
-    return JSONResponse(to_dict(analyser.analyse(article)))
+    return answer(to_dict(analyser.analyse(article)), form)

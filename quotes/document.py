@@ -68,7 +68,8 @@ class Article:
     """An article as it was received.
 
     `text` is what offsets count in. Where the article came as HTML, `source` is that HTML and `source_offsets` gives, for
-    each code point of `text`, the offset in `source` that it came from (a blank that stands for a tag has the tag's).
+    each code point of `text`, the offset in `source` that it came from (a blank that stands for a tag has the tag's), and
+    `blockquotes` the stretches of `text` that it sets off as quotations without needing marks.
     """
 
     text: str
@@ -77,6 +78,7 @@ class Article:
     id: str | None = None
     source: str | None = None
     source_offsets: tuple[int, ...] | None = None
+    blockquotes: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

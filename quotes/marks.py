@@ -2,11 +2,12 @@
 
 Double marks (“ ” „ « » " and ``…''), single marks (British ‘ ’ and straight ') told from apostrophes, nested marks (they
 belong to the outer quotation), quotations that reopen at every paragraph and close only in the last, quotations
-interrupted by the reporter, unclosed and stray marks. Nothing here raises: what is odd becomes a `Diagnostic`.
+interrupted by the reporter, unclosed and stray marks, block quotations without marks. Nothing here raises: what is odd
+becomes a `Diagnostic`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quotes.document import Diagnostic, Quotation, QuotationKind, Span
@@ -40,13 +41,22 @@ class _Mark:
     char: str
 
 
-def find_quotations(text: str) -> tuple[tuple[Quotation, ...], tuple[Diagnostic, ...]]:
+def find_quotations(
+    text: str, blockquotes: Sequence[Span] = ()
+) -> tuple[tuple[Quotation, ...], tuple[Diagnostic, ...]]:
     """Find every quotation of `text`, in order, with its kind by form (full or partial), and what was odd.
 
-    Spans exclude the marks and the blanks just inside them, and never overlap.
+    `blockquotes` are the stretches that the article's mark-up sets off as quotations: one that holds no mark is a quotation
+    as it stands. Spans exclude the marks and the blanks just inside them, and never overlap.
     """
     spelt = uniform(text)
-    return spelt.originals(*_find(spelt.text))
+    quotations, odd = _find(spelt.text)
+    found = [span for quotation in quotations for span in quotation.spans]
+    for block in map(spelt.respelt, blockquotes):
+        spans = [] if any(block.overlaps(span) for span in found) else _unsigned(spelt.text, block)
+        if spans:
+            quotations.append(Quotation(tuple(spans), _kind(spelt.text, spans)))
+    return spelt.originals(sorted(quotations, key=lambda quotation: quotation.start), odd)
 
 
 def _find(text: str) -> tuple[list[Quotation], list[Diagnostic]]:
@@ -77,6 +87,15 @@ def _find(text: str) -> tuple[list[Quotation], list[Diagnostic]]:
             found[-1] = (found[-1][0], True)
     joined = _join_interrupted(text, [spans for spans, _ in found])
     return [Quotation(tuple(spans), _kind(text, spans)) for spans in joined], odd
+
+
+def _unsigned(text: str, block: Span) -> list[Span]:
+    """The paragraphs of a block quotation, without a line that begins with a dash and so signs it (― Name)."""
+    spans: list[Span] = []
+    for paragraph in paragraphs(block.of(text)):
+        if not re.match(r"\s*[—–―-]", paragraph.of(block.of(text))):
+            _append(text, spans, block.start + paragraph.start, block.start + paragraph.end)
+    return spans
 
 
 def paragraphs(text: str) -> Iterator[Span]:

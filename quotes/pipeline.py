@@ -59,7 +59,7 @@ class Pipeline:
         text = spelt.text
         if not text.strip():
             raise EmptyArticle("the article has no text; send the words of the article")
-        quotations, diagnostics = find_quotations(text)
+        quotations, diagnostics = find_quotations(text, [spelt.respelt(block) for block in article.blockquotes])
         if quotations:
             parse = self._english.annotate(text, quotations, partial(sentences_to_parse, quotations))
             quotations = self._with_stances(text, attribute(text, quotations, parse, self._ranker), parse)

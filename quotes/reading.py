@@ -100,8 +100,10 @@ def from_html(
 
     Raises what `from_text` raises; `max_characters` counts the text, not the mark-up.
     """
-    text, offsets = _visible(html)
-    return _checked(Article(text, title=title, url=url, id=id, source=html, source_offsets=offsets), max_characters)
+    visible = _visible(html)
+    text, offsets = "".join(visible.pieces), tuple(visible.offsets)
+    read = Article(text, title, url, id, source=html, source_offsets=offsets, blockquotes=tuple(visible.blockquotes))
+    return _checked(read, max_characters)
 
 
 def from_file(path: str | os.PathLike[str], *, max_characters: int = MAX_CHARACTERS) -> Article:
@@ -207,6 +209,7 @@ class _Text:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.offsets: list[int] = []
+        self.blockquotes: list[Span] = []  # the outermost ones, into the text
         self._blank: int | None = None  # where a blank that is due came from
         self._breaks: list[int] = []  # where each line break that is due came from
 
@@ -251,12 +254,13 @@ class _Text:
             self._breaks.append(at)
 
 
-def _visible(source: str) -> tuple[str, tuple[int, ...]]:
-    """The text that a browser shows for `source`, and the offset of each of its code points."""
+def _visible(source: str) -> _Text:
+    """The text that a browser shows for `source`."""
     text = _Text()
     stack: list[str] = []
     opened: Counter[str] = Counter()  # what is on the stack, so that an end tag without its start costs nothing
     hidden = 0  # how many elements on the stack are ignored ones
+    quoted_from: int | None = None  # where in the text the outermost <blockquote> that is open began
 
     for token in _TOKEN.finditer(source, *_main_part(source)):
         at = token.start()
@@ -271,9 +275,14 @@ def _visible(source: str) -> tuple[str, tuple[int, ...]]:
                     hidden -= last in _IGNORED
                     if last == "q" and not hidden:
                         text.add("’" if opened["q"] % 2 else "”", [at])
+                    if quoted_from is not None and not opened["blockquote"]:
+                        text.blockquotes.append(Span(quoted_from, len(text.offsets)))
+                        quoted_from = None
             if not hidden:
                 if name in _BLOCKS:
                     text.block(at)
+                    if name == "blockquote" and not token["end"] and quoted_from is None:
+                        quoted_from = len(text.offsets)
                 elif name == "br":
                     text.line_break(at)
                 elif name in ("td", "th"):
@@ -298,7 +307,9 @@ def _visible(source: str) -> tuple[str, tuple[int, ...]]:
             text.add(token[0], range(at, token.end()))
         elif token["text"] or token["stray"]:
             text.add_words(source, at, token.end())
-    return "".join(text.pieces), tuple(text.offsets)
+    if quoted_from is not None:
+        text.blockquotes.append(Span(quoted_from, len(text.offsets)))
+    return text
 
 
 def _main_part(source: str) -> tuple[int, int]:

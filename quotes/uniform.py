@@ -6,6 +6,7 @@ combining accents. Where code points become fewer or more, offsets are taken bac
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,13 @@ class Uniform:
             return span
         start = self.starts[span.start]
         return Span(start, self.ends[span.end - 1] if len(span) else start)
+
+    def respelt(self, span: Span) -> Span:
+        """Where a stretch of the original stands in `text`: the whole of what it touches."""
+        if self.starts is None or self.ends is None:
+            return span
+        start = bisect_right(self.starts, span.start) - 1
+        return Span(start, max(start, bisect_left(self.ends, span.end) + 1) if len(span) else start)
 
     def originals(
         self, quotations: Iterable[Quotation], diagnostics: Iterable[Diagnostic]

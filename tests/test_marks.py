@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quotes.document import QuotationKind
+from quotes.document import QuotationKind, Span
 from quotes.marks import find_quotations, paragraphs
 
 
@@ -112,3 +112,27 @@ def test_no_break_spaces_and_carriage_returns_change_nothing(text):
         [s.replace("\u00a0", " ") for s in q] for q in plain
     ]
     assert [[s.replace("\r\n", "\n") for s in q] for q in found(text.replace("\n", "\r\n"))] == plain
+
+
+def test_a_block_quotation_without_marks_is_a_quotation_of_its_paragraphs():
+    text = "The mayor wrote:\n\nThe guns must stop.\n\nNobody wants a winter like this.\n\n― Ilva Daremont\n\nNo reply came."
+    block = Span(text.index("The guns"), text.index("\n\nNo reply"))
+    (quotation,), odd = find_quotations(text, [block])
+    assert [span.of(text) for span in quotation.spans] == ["The guns must stop.", "Nobody wants a winter like this."]
+    assert quotation.kind is QuotationKind.FULL
+    assert not odd
+
+
+def test_a_block_quotation_with_marks_is_what_its_marks_say():
+    text = "She wrote:\n\n“We left,” he told me, “at dawn.”\n\n“Go,” said Orrin."
+    block = Span(text.index("“We left"), text.index("\n\n“Go"))
+    assert find_quotations(text, [block]) == find_quotations(text)
+
+
+@given(st.text(), st.data())
+def test_block_quotations_never_overlap_others(text, data):
+    edges = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    blocks = [Span(*pair) for pair in zip(edges[::2], edges[1::2], strict=False)]
+    quotations, _ = find_quotations(text, blocks)
+    spans = [span for quotation in quotations for span in quotation.spans]
+    assert all(before.end <= after.start for before, after in pairwise(spans))

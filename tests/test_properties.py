@@ -103,6 +103,16 @@ def test_a_stretch_of_the_uniform_text_is_the_same_words_in_the_original(text, d
 # --- quotations by their marks ---
 
 
+@given(texts, st.data())
+def test_a_stretch_of_the_original_is_found_in_the_uniform_text(text, data):
+    spelt = uniform(text)
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    there = spelt.respelt(Span(start, end))
+    assert start == end or spelt.original(there).contains(Span(start, end))
+    assert len(there) <= max(1, end - start) or not text[start:end].isascii()
+
+
 @given(texts)
 @example("“" * 50)
 @example("'" * 51)

@@ -260,3 +260,24 @@ def test_reading_time_is_linear(piece):
 
     # Twenty times the length; quadratic would be four hundred times the time. The constant covers a clock too coarse.
     assert seconds(200_000) < 100 * seconds(10_000) + 0.5
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        (
+            "<p>She wrote:</p><blockquote><p>Go <b>on</b>.</p><p>Now.</p></blockquote><p>He left.</p>",
+            ["Go on.\n\nNow."],
+        ),
+        (
+            "<blockquote>One <blockquote>two</blockquote> three</blockquote><blockquote>Four",
+            ["One\n\ntwo\n\nthree", "Four"],
+        ),
+        ("<div><blockquote>One</div>two", ["One"]),
+        ("<nav><blockquote>One</blockquote></nav>two</blockquote>", []),
+        ("<blockquote> <br></blockquote>two", []),
+    ],
+)
+def test_block_quotations_are_stretches_of_the_text(html, expected):
+    article = from_html(html)
+    assert [span.of(article.text).strip() for span in article.blockquotes if span.of(article.text).strip()] == expected

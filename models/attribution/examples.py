@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +15,10 @@ from quotes.marks import find_quotations
 from quotes.names import Names
 from quotes.parsing import EnglishModels, Entity, Parse, Sentence, Word
 from quotes.settings import Settings
+from quotes.uniform import uniform
+
+_Gold = Callable[[list[Candidate]], list[Span] | None]
+"""From the candidates of a quotation to the mentions of its gold speaker; None where nobody speaks."""
 
 
 @dataclass(slots=True)
@@ -60,26 +64,13 @@ def annotate(article: polnear.GoldArticle, work: Path) -> Parse:
 
 
 def examples(articles: list[polnear.GoldArticle], work: Path) -> list[Example]:
-    """All quotations with their candidates. What was said before a quotation is taken from gold."""
+    """All quotations of PolNeAR articles with their candidates."""
     result = []
     for number, article in enumerate(articles):
-        parse = annotate(article, work)
         quotations, _ = find_quotations(article.text)
-        surroundings = Surroundings(article.text, quotations, parse)
-        previous: Candidate | None = None
-        before: Quotation | None = None
-        spoken = True
-        for quotation in quotations:
-            if not _double(article.text, quotation):
-                continue  # PolNeAR's annotators marked these too rarely to learn from
-            candidates = surroundings.candidates(quotation, previous, before)
-            gold = polnear.gold_words(article, quotation)
-            example = Example(number, article.text, parse, quotation, candidates, gold, spoken)
-            result.append(example)
-            spoken = gold is not None
-            right = [c for c in candidates if example.right(c)]
-            if right:
-                previous, before = right[0], quotation
+        # PolNeAR's annotators marked single quotes too rarely to learn from
+        asked = [(q, partial(_gold_words, article, q)) for q in quotations if _double(article.text, q)]
+        result += _of_article(number, article.text, annotate(article, work), quotations, asked)
     return result
 
 
@@ -87,26 +78,42 @@ def own_examples(first: int) -> list[Example]:
     """The quotations of the project's own articles, numbered from `first` on."""
     result = []
     for number, (article, gold) in enumerate(own.articles(), first):
-        quotations, _ = find_quotations(article.text)
-        parse = english().annotate(article.text, quotations, partial(sentences_to_parse, quotations))
-        surroundings = Surroundings(article.text, quotations, parse)
-        names = Names(article.text, parse, quotations, most_salient)
-        previous: Candidate | None = None
-        before: Quotation | None = None
-        spoken = True
-        for quotation in quotations:
-            answer = own.gold_of(article, quotation, gold)
-            if answer is None:
-                continue
-            candidates = surroundings.candidates(quotation, previous, before)
-            mentions = own.right_mentions(answer, candidates, names)
-            example = Example(number, article.text, parse, quotation, candidates, mentions, spoken)
-            result.append(example)
-            spoken = mentions is not None
-            right = [c for c in candidates if example.right(c)]
-            if right:
-                previous, before = right[0], quotation
+        text = uniform(article.text).text
+        if len(text) != len(article.text):
+            raise ValueError(
+                f"{article.id or article.title or number}: the gold of our own articles counts in one spelling"
+            )
+        quotations, _ = find_quotations(text)
+        parse = english().annotate(text, quotations, partial(sentences_to_parse, quotations))
+        names = Names(text, parse, quotations, most_salient)
+        answers = [(q, own.gold_of(article, q, gold)) for q in quotations]
+        asked = [(q, partial(own.right_mentions, answer, names=names)) for q, answer in answers if answer is not None]
+        result += _of_article(number, text, parse, quotations, asked)
     return result
+
+
+def _of_article(
+    number: int, text: str, parse: Parse, quotations: Sequence[Quotation], asked: Sequence[tuple[Quotation, _Gold]]
+) -> list[Example]:
+    """Examples of the quotations that are asked about; what was said before a quotation is taken from gold."""
+    result = []
+    surroundings = Surroundings(text, quotations, parse)
+    previous: Candidate | None = None
+    before: Quotation | None = None
+    spoken = True
+    for quotation, gold in asked:
+        candidates = surroundings.candidates(quotation, previous, before)
+        example = Example(number, text, parse, quotation, candidates, gold(candidates), spoken)
+        result.append(example)
+        spoken = example.gold is not None
+        right = [c for c in candidates if example.right(c)]
+        if right:
+            previous, before = right[0], quotation
+    return result
+
+
+def _gold_words(article: polnear.GoldArticle, quotation: Quotation, candidates: list[Candidate]) -> list[Span] | None:
+    return polnear.gold_words(article, quotation)
 
 
 def _double(text: str, quotation: Quotation) -> bool:

@@ -7,7 +7,7 @@ learned from it is learned on other articles than those that the ranker of menti
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from models.attribution.examples import most_salient
 from models.attribution.fitting import FOLDS, calibration_error, fit_sparse, out_of_fold, reliability
+from models.attribution.polnear import GoldArticle
 from quotes.attribution import attribute
 from quotes.candidates import Features, Surroundings
 from quotes.document import Quotation, Span
@@ -52,11 +53,18 @@ class NamedArticle:
 
 
 def gold_by_article() -> dict[str, list[Gold]]:
-    """The gold names, by the article's file name without its ending."""
+    """The gold names, by the article's file name without its ending; spans are into the article as it was written."""
     result: dict[str, list[Gold]] = defaultdict(list)
     for gold in read_gold(WHO):
         result[gold.doc].append(gold)
     return dict(result)
+
+
+def named_article(article: GoldArticle, parse: Parse, gold: list[Gold]) -> NamedArticle:
+    """An article with its gold names, whose spans are taken into its one spelling."""
+    spans = map(article.spelt.respelt, gold)
+    moved = [replace(one, start=span.start, end=span.end) for one, span in zip(gold, spans, strict=True)]
+    return NamedArticle(article.stem, article.text, parse, moved)
 
 
 @dataclass(frozen=True, slots=True)

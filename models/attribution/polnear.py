@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quotes.document import Quotation, Span
+from quotes.uniform import Uniform, uniform
 
 COVERED = 0.6
 _WORD = re.compile(r"[^\W_]+")
@@ -22,20 +23,25 @@ _WEAK = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class GoldArticle:
-    """An article and its annotators' attributions: (Content spans, Source spans) each."""
+    """An article in one spelling, as analysis sees it, and its annotators' attributions: (Content spans, Source spans) each."""
 
     stem: str
-    text: str
+    spelt: Uniform
     annotators: list[list[tuple[list[Span], list[Span]]]]
+
+    @property
+    def text(self) -> str:
+        """What the spans point into."""
+        return self.spelt.text
 
 
 def articles(folder: Path) -> Iterator[GoldArticle]:
     """The articles of one split: `folder` holds text/ and attributions/."""
     for path in sorted((folder / "text").glob("*.txt")):
         with path.open(encoding="utf-8", newline="") as stream:
-            text = stream.read()
+            spelt = uniform(written := stream.read())
         files = sorted(p for p in (folder / "attributions").glob("*.ann") if p.stem.rsplit("_", 1)[0] == path.stem)
-        yield GoldArticle(path.stem, text, [_read(file, text) for file in files])
+        yield GoldArticle(path.stem, spelt, [_read(file, written, spelt) for file in files])
 
 
 def gold_words(article: GoldArticle, quotation: Quotation) -> list[Span] | None:
@@ -59,7 +65,7 @@ def _sources(attributions: list[tuple[list[Span], list[Span]]], span: Span) -> l
     return best[1] if best[0] >= COVERED else []
 
 
-def _read(path: Path, text: str) -> list[tuple[list[Span], list[Span]]]:
+def _read(path: Path, written: str, spelt: Uniform) -> list[tuple[list[Span], list[Span]]]:
     spans: dict[str, list[Span]] = {}
     events: list[list[tuple[str, str]]] = []
     for line in path.read_text(encoding="utf-8").split("\n"):
@@ -76,7 +82,7 @@ def _read(path: Path, text: str) -> list[tuple[list[Span], list[Span]]]:
             r: [s for role, t in roles if role == r for s in spans.get(t, [])] for r in ("Content", "Source", "Cue")
         }
         source = by_role["Source"]
-        if source and all(s.of(text).lower() in ("said", "says") for s in source):
+        if source and all(s.of(written).lower() in ("said", "says") for s in source):
             source = by_role["Cue"] or source  # a dozen annotations have the two swapped
-        result.append((by_role["Content"], source))
+        result.append((list(map(spelt.respelt, by_role["Content"])), list(map(spelt.respelt, source))))
     return result

@@ -72,9 +72,7 @@ def main() -> None:
     settings["speaker_threshold"] = SPEAKER_THRESHOLD
     names = [
         (
-            named.NamedArticle(
-                articles[n].stem, articles[n].text, annotate(articles[n], args.work), who[articles[n].stem]
-            ),
+            named.named_article(articles[n], annotate(articles[n], args.work), who[articles[n].stem]),
             partial(_is_right_mention, articles[n]),
         )
         for n in known

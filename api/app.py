@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import errors
+from api import errors, idempotency
 from api.database import Database
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
@@ -50,6 +50,7 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
     people = PeopleFile.read(app.state.settings.people)
     app.state.database = Database(app.state.settings.database)
     app.state.metrics = Metrics()
+    idempotency.install(app, lifetime=app.state.settings.idempotency_hours * 3600)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)

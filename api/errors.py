@@ -31,14 +31,17 @@ class Kind:
 
 
 MALFORMED = Kind(400, "malformed-body", "The body is not JSON in UTF-8")
+BAD_KEY = Kind(400, "bad-idempotency-key", "The Idempotency-Key cannot be used")
 NOT_FOUND = Kind(404, "not-found", "There is nothing here")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not allowed here")
 NOT_ACCEPTABLE = Kind(406, "not-acceptable", "There is no such form of the answer")
+KEY_IN_USE = Kind(409, "idempotency-key-in-use", "The first request with this Idempotency-Key is being answered")
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
 ARTICLE_TOO_LONG = Kind(413, "article-too-long", "The article is too long")
 TOO_MANY_ROWS = Kind(413, "too-many-rows", "There are too many rows")
 NOT_JSON = Kind(415, "unsupported-media-type", "The body must be JSON")
 INVALID = Kind(422, "invalid-request", "The request does not have the form that is asked for")
+KEY_REUSED = Kind(422, "idempotency-key-reused", "The Idempotency-Key belongs to another request")
 EMPTY_ARTICLE = Kind(422, "empty-article", "There is no text in the article")
 UNREADABLE_ARTICLE = Kind(422, "unreadable-article", "The article cannot be read")
 INTERNAL = Kind(500, "internal-error", "The service failed")

@@ -4,7 +4,18 @@ Moments are integers, nanoseconds since 1970 in UTC. JSON is text. When a table 
 VERSION, and have `api.database` bring older files up to it.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 VERSION = 1  # stored in the file as `user_version`
 
@@ -50,3 +61,16 @@ items = Table(
     UniqueConstraint("batch", "position"),
 )
 Index("items_that_wait", items.c.id, sqlite_where=items.c.analysis.is_(None) & items.c.problem.is_(None))
+
+# Answers to requests with an Idempotency-Key, to give again.
+idempotent_answers = Table(
+    "idempotent_answers",
+    metadata,
+    Column("caller", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("request", String, nullable=False),  # digest of what was asked
+    Column("expires", Integer, nullable=False, index=True),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),  # JSON
+    Column("body", LargeBinary, nullable=False),  # deflated
+)

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, description="the longest article that is read, in code points"
     )
+    idempotency_hours: int = Field(
+        default=24, ge=1, description="how long the API keeps the answer to a request with an Idempotency-Key"
+    )
     max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
 
 

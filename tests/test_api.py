@@ -364,7 +364,7 @@ async def test_openapi_documents_what_is_answered():
         }
         assert operations.keys() >= {"analyseArticle", "evaluateStances", "isLive", "isReady"}
         analyse = operations["analyseArticle"]
-        assert analyse["responses"].keys() >= {"200", "400", "406", "413", "415", "422", "500", "503"}
+        assert analyse["responses"].keys() >= {"200", "400", "406", "409", "413", "415", "422", "500", "503"}
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 assert (list(response["content"]) == ["application/problem+json"]) == (status >= "400")

@@ -22,6 +22,7 @@ from api.errors import (
     documented,
     refusal,
 )
+from api.idempotency import PROBLEMS, claim_key
 from api.workers import Analyser, Workers, workers_of
 from quotes.errors import InputError
 from quotes.exports import to_dict
@@ -49,6 +50,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
     operation_id="analyseArticle",
     summary="Analyse an article",
     response_model=schemas.Analysis,
+    dependencies=[Depends(claim_key)],
     responses={
         200: DOCUMENTED,
         **documented(
@@ -62,6 +64,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
             UNREADABLE_ARTICLE,
             INTERNAL,
             NOT_READY,
+            *PROBLEMS,
         ),
     },
 )

@@ -20,6 +20,7 @@ from api.errors import (
     Problem,
     documented,
 )
+from api.idempotency import PROBLEMS, claim_key
 from api.routes.analyses import json_only
 from api.workers import Analyser, Workers, workers_of
 from quotes.evaluation.intervals import SEED
@@ -51,7 +52,8 @@ router = APIRouter(tags=["evaluations"], dependencies=[Depends(json_only)])
     operation_id="evaluateStances",
     summary="Measure stances on a test set",
     response_model=StanceMetrics,
-    responses=documented(MALFORMED, BODY_TOO_LARGE, TOO_MANY_ROWS, NOT_JSON, INVALID, INTERNAL, NOT_READY),
+    dependencies=[Depends(claim_key)],
+    responses=documented(MALFORMED, BODY_TOO_LARGE, TOO_MANY_ROWS, NOT_JSON, INVALID, INTERNAL, NOT_READY, *PROBLEMS),
 )
 async def evaluate(
     asked: Annotated[schemas.EvaluationRequest, Body(openapi_examples={"rows": {"value": EXAMPLE}})],

@@ -1,0 +1,328 @@
+"""A POST with an Idempotency-Key that is sent again gets the same answer, and nothing is done again."""
+
+import threading
+import zlib
+
+import anyio
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from api import schemas
+from api.app import create_app
+from api.database import Database
+from api.tables import idempotent_answers
+from quotes.document import Analysis
+from quotes.reading import from_text
+from tests.test_api import URL, Canned, Quick, assert_problem, service
+from tests.test_exports import TEXT
+
+pytestmark = pytest.mark.anyio
+
+EVALUATION = {"rows": [{"quote": "No truce.", "label": "none", "prediction": "none"}]}
+
+
+class Counting(Canned):
+    """Remembers the identifiers of the articles that it has analysed."""
+
+    seen: list[str]
+
+    def __init__(self):
+        self.seen = []
+
+    def analyse(self, article):
+        if article.id is not None:
+            self.seen.append(article.id)
+        return super().analyse(article)
+
+
+@pytest.fixture
+def counting():
+    return Counting()
+
+
+async def post(client, key, body, url=URL, **headers):
+    return await client.post(url, json=body, headers={"Idempotency-Key": key, **headers})
+
+
+async def test_the_same_request_gets_the_same_answer_and_is_not_done_again(counting):
+    async with service(lambda: counting) as client:
+        first = await post(client, "k-1", {"text": TEXT, "id": "a"})
+        again = await post(client, "k-1", {"text": TEXT, "id": "a"})
+        other = await post(client, "k-2", {"text": TEXT, "id": "a"})
+    assert first.status_code == again.status_code == other.status_code == 200
+    assert first.content == again.content
+    assert again.headers["content-type"] == first.headers["content-type"] == "application/json"
+    assert again.headers["content-length"] == first.headers["content-length"]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+    assert "idempotent-replayed" not in other.headers
+    assert counting.seen == ["a", "a"]
+
+
+async def test_without_a_key_everything_is_done_again(counting):
+    async with service(lambda: counting) as client:
+        for _ in range(2):
+            assert (await client.post(URL, json={"text": "x", "id": "a"})).status_code == 200
+    assert counting.seen == ["a", "a"]
+
+
+async def test_evaluations_too():
+    async with service() as client:
+        first = await post(client, "k", EVALUATION, "/v1/evaluations")
+        again = await post(client, "k", EVALUATION, "/v1/evaluations")
+    assert first.status_code == 200
+    assert first.content == again.content
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "headers"),
+    [
+        (URL, {"text": "y"}, {}),
+        (URL + "?x=1", {"text": "x"}, {}),
+        (URL, {"text": "x"}, {"Accept": "text/csv"}),
+        ("/v1/evaluations", {"text": "x"}, {}),
+    ],
+)
+async def test_a_key_belongs_to_one_request(url, body, headers, counting):
+    async with service(lambda: counting) as client:
+        assert (await post(client, "k", {"text": "x"})).status_code == 200
+        assert_problem(await post(client, "k", body, url, **headers), 422, "idempotency-key-reused")
+        assert (await post(client, "k", {"text": "x"})).headers["idempotent-replayed"] == "true"
+
+
+async def test_answers_survive_the_service(counting):
+    async with service(lambda: counting) as client:
+        first = await post(client, "k", {"text": TEXT, "id": "a"})
+    async with service(lambda: counting) as client:
+        again = await post(client, "k", {"text": TEXT, "id": "a"})
+        assert_problem(await post(client, "k", {"text": "y"}), 422, "idempotency-key-reused")
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.content == first.content
+    assert counting.seen == ["a"]
+
+
+async def test_a_large_answer_comes_back_whole(database):
+    text = TEXT * 500
+    assert len(Canned().analyse(from_text(TEXT)).quotations) > 0
+
+    class Many(Quick):
+        def analyse(self, article):
+            found = Canned().analyse(from_text(TEXT)).quotations
+            return Analysis(article, found * 500 if "Iron Lady" in article.text else ())
+
+    async with service(Many) as client:
+        first = await post(client, "k", {"text": text})
+        again = await post(client, "k", {"text": text})
+    assert len(first.content) > 500_000
+    assert again.content == first.content
+    (stored,) = rows(database)
+    assert zlib.decompress(stored.body) == first.content
+    assert len(stored.body) < len(first.content) / 5
+
+
+# --- while the first request is being answered ---
+
+
+class Slow(Counting):
+    """Analyses what is slow once it is released."""
+
+    def __init__(self):
+        super().__init__()
+        self.release = threading.Event()
+
+    def analyse(self, article):
+        assert "slow" not in article.text or self.release.wait(30)
+        return super().analyse(article)
+
+
+async def test_the_same_request_is_refused_while_the_first_is_in_flight():
+    slow = Slow()
+    async with service(lambda: slow) as client, anyio.create_task_group() as tasks:
+        finished = []
+
+        async def first():
+            finished.append(await post(client, "k", {"text": "slow", "id": "a"}))
+
+        tasks.start_soon(first)
+        await anyio.sleep(0.05)
+        refused = await post(client, "k", {"text": "slow", "id": "a"})
+        assert_problem(refused, 409, "idempotency-key-in-use")
+        assert refused.headers["retry-after"]
+        assert_problem(await post(client, "k", {"text": "other"}), 422, "idempotency-key-reused")
+        slow.release.set()
+        with anyio.fail_after(30):
+            while not finished:
+                await anyio.sleep(0.01)
+        again = await post(client, "k", {"text": "slow", "id": "a"})
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.content == finished[0].content
+    assert slow.seen == ["a"]
+
+
+async def test_of_many_at_once_one_is_done(counting):
+    async with service(lambda: counting) as client, anyio.create_task_group() as tasks:
+        statuses = []
+
+        async def ask():
+            statuses.append((await post(client, "k", {"text": "x", "id": "a"})).status_code)
+
+        for _ in range(20):
+            tasks.start_soon(ask)
+        with anyio.fail_after(30):
+            while len(statuses) < 20:
+                await anyio.sleep(0.01)
+    assert set(statuses) <= {200, 409}
+    assert 200 in statuses
+    assert counting.seen == ["a"]
+
+
+async def test_a_key_in_flight_when_the_service_died_is_free(database):
+    """What dies with a process is gone: only answers are stored."""
+    slow = Slow()
+    app = create_app(lambda: slow)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://quotes")
+        while (await client.get("/readyz")).status_code == 503:
+            await anyio.sleep(0.01)
+        with anyio.move_on_after(0.2):  # the caller, or the whole service, goes away
+            await post(client, "k", {"text": "slow"})
+        assert rows(database) == []
+        async with service(Counting) as after:
+            assert (await post(after, "k", {"text": "slow"})).status_code == 200
+        slow.release.set()
+
+
+# --- which answers are stored ---
+
+
+async def test_a_refusal_that_would_come_again_is_stored(counting):
+    async with service(lambda: counting) as client:
+        first = await post(client, "k", {"text": " "})
+        again = await post(client, "k", {"text": " "})
+        assert_problem(first, 422, "empty-article", ["#/text"])
+        assert_problem(again, 422, "empty-article", ["#/text"])
+        assert again.headers["idempotent-replayed"] == "true"
+        assert again.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_failure_of_the_service_is_not_stored():
+    class Recovering(Quick):
+        failed = False
+
+        def analyse(self, article):
+            if article.id and not self.failed:
+                self.failed = True
+                raise RuntimeError
+            return super().analyse(article)
+
+    async with service(Recovering) as client:
+        assert_problem(await post(client, "k", {"text": "x", "id": "a"}), 500, "internal-error")
+        again = await post(client, "k", {"text": "x", "id": "a"})
+    assert again.status_code == 200
+    assert "idempotent-replayed" not in again.headers
+
+
+async def test_not_ready_is_not_stored():
+    loaded = threading.Event()
+
+    def load():
+        assert loaded.wait(30)
+        return Quick()
+
+    async with service(load, ready=False) as client:
+        assert_problem(await post(client, "k", {"text": "x"}), 503, "not-ready")
+        loaded.set()
+        with anyio.fail_after(30):
+            while (again := await post(client, "k", {"text": "x"})).status_code == 503:
+                await anyio.sleep(0.01)
+    assert again.status_code == 200
+
+
+async def test_answers_expire(counting, monkeypatch, database):
+    now = 1_000_000 * 10**9
+    monkeypatch.setattr("api.idempotency.time.time_ns", lambda: now)
+    monkeypatch.setenv("QUOTES_IDEMPOTENCY_HOURS", "2")
+    async with service(lambda: counting) as client:
+        await post(client, "k", {"text": "x", "id": "a"})
+        now += 2 * 3600 * 10**9 - 1
+        assert (await post(client, "k", {"text": "x", "id": "a"})).headers["idempotent-replayed"] == "true"
+        now += 1
+        assert "idempotent-replayed" not in (await post(client, "k", {"text": "y", "id": "b"})).headers
+        now += 2 * 3600 * 10**9
+        await post(client, "l", {"text": "z"})
+    assert counting.seen == ["a", "b"]
+    assert [row.key for row in rows(database)] == ["l"]
+
+
+async def test_an_answer_that_cannot_be_stored_still_arrives(counting, monkeypatch, caplog):
+    monkeypatch.setattr("api.database.BUSY_SECONDS", 0.1)
+    async with service(lambda: counting) as client:
+        other = Database(client._transport.app.state.settings.database)
+        with other.writing():
+            assert (await post(client, "k", {"text": "x", "id": "a"})).status_code == 200
+        other.close()
+        assert "could not be stored" in caplog.text
+        assert (await post(client, "k", {"text": "x", "id": "a"})).status_code == 200
+    assert counting.seen == ["a", "a"]
+
+
+# --- keys ---
+
+
+@pytest.mark.parametrize(
+    "key", ["x", "8e03978e-40d5-43dd-bc93-6894a57f9324", "!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "k" * 255]
+)
+async def test_keys(key, counting):
+    async with service(lambda: counting) as client:
+        for sent in (key, '"' + key.replace("\\", "\\\\") + '"', f"  {key} "):
+            assert (await post(client, sent, {"text": "x", "id": "a"})).status_code == 200
+    assert counting.seen == ["a"]
+
+
+@pytest.mark.parametrize(
+    "key", ["", " ", '""', "k" * 256, '"' + "k" * 256 + '"', "a b", '"a', 'a"', '"a"b', "é", '"a";x=1', r'"\a"']
+)
+async def test_bad_keys_are_refused_and_nothing_is_done(key, counting):
+    async with service(lambda: counting) as client:
+        response = await client.post(URL, json={"text": "x", "id": "a"}, headers={"Idempotency-Key": key.encode()})
+        assert_problem(response, 400, "bad-idempotency-key")
+    assert counting.seen == []
+
+
+async def test_two_keys_are_refused():
+    async with service() as client:
+        headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+        assert_problem(await client.post(URL, json={"text": "x"}, headers=headers), 400, "bad-idempotency-key")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(st.binary(max_size=300).filter(lambda key: not set(key) & set(b"\0\r\n")))
+async def test_no_key_makes_the_service_fail(key):
+    async with service() as client:
+        response = await client.post(URL, json={"text": "x"}, headers={"Idempotency-Key": key})
+    if response.status_code != 200:
+        assert response.status_code == 400
+        schemas.Problem.model_validate_json(response.content)
+
+
+async def test_every_post_takes_a_key():
+    async with service() as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            headers = {one["name"] for one in operation.get("parameters", []) if one["in"] == "header"}
+            assert ("Idempotency-Key" in headers) == (method == "post"), path
+            assert ("409" in operation["responses"]) >= (method == "post"), path
+
+
+def rows(path):
+    opened = Database(path)
+    with opened.reading() as connection:
+        found = connection.execute(select(idempotent_answers)).all()
+    opened.close()
+    return found

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api import errors, idempotency
 from api.database import Database
+from api.guard import Guard
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
 from api.routes import analyses, evaluations, health, metrics
@@ -52,6 +53,7 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
     app.state.metrics = Metrics()
     idempotency.install(app, lifetime=app.state.settings.idempotency_hours * 3600)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
+    app.add_middleware(Guard, database=app.state.database, rate_limit=app.state.settings.rate_limit)
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)
     app.include_router(evaluations.router)

@@ -32,6 +32,8 @@ class Kind:
 
 MALFORMED = Kind(400, "malformed-body", "The body is not JSON in UTF-8")
 BAD_KEY = Kind(400, "bad-idempotency-key", "The Idempotency-Key cannot be used")
+UNAUTHENTICATED = Kind(401, "unauthenticated", "An API key is needed")
+FORBIDDEN = Kind(403, "insufficient-scope", "The API key may not do this")
 NOT_FOUND = Kind(404, "not-found", "There is nothing here")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not allowed here")
 NOT_ACCEPTABLE = Kind(406, "not-acceptable", "There is no such form of the answer")
@@ -44,6 +46,7 @@ INVALID = Kind(422, "invalid-request", "The request does not have the form that 
 KEY_REUSED = Kind(422, "idempotency-key-reused", "The Idempotency-Key belongs to another request")
 EMPTY_ARTICLE = Kind(422, "empty-article", "There is no text in the article")
 UNREADABLE_ARTICLE = Kind(422, "unreadable-article", "The article cannot be read")
+TOO_MANY_REQUESTS = Kind(429, "too-many-requests", "There were too many requests")
 INTERNAL = Kind(500, "internal-error", "The service failed")
 NOT_READY = Kind(503, "not-ready", "The service is not ready")
 DATABASE_UNUSABLE = Kind(503, "database-unusable", "The service cannot use its database")

@@ -108,8 +108,8 @@ class Replay(Exception):
 
 
 def caller_of(request: Request) -> str:
-    """Whose key it is: two callers may use the same one."""
-    return ""
+    """Whose key it is: two callers may use the same one. Callers are told apart by their API keys, where they have any."""
+    return request.state.key_id or ""
 
 
 async def claim_key(

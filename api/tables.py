@@ -74,3 +74,14 @@ idempotent_answers = Table(
     Column("headers", Text, nullable=False),  # JSON
     Column("body", LargeBinary, nullable=False),  # deflated
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("scope", String, nullable=False),  # read, write or admin
+    Column("digest", String, nullable=False),  # SHA-256 of the secret, hexadecimal
+    Column("created", Integer, nullable=False),
+    Column("revoked", Integer),
+)

@@ -73,5 +73,6 @@ class Tracing:
             "status": status,
             "milliseconds": round(seconds * 1000, 1),
             "client": (scope.get("client") or (None,))[0],
+            "key": scope["state"].get("key_id"),
         }
         _log.info("request", extra=fields)

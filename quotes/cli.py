@@ -1,4 +1,4 @@
-"""The command line: `quotes analyse`, `serve`, `settings`, `models`, `evaluate`.
+"""The command line: `quotes analyse`, `serve`, `keys`, `settings`, `models`, `evaluate`.
 
 Exit status: 0 when all went well, 1 when a model or the database cannot be used, 2 when something given cannot be read
 (what else was given is still analysed), 130 when interrupted. What is slow to import is imported by the command that needs it.
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from api.commands import add_service
 from quotes import artefacts
 from quotes.document import Analysis, Article, Quotation
 from quotes.errors import ArtefactError, ArtefactMissing, DatabaseUnusable, InputError
@@ -66,10 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     analyse.set_defaults(command=_analyse)
 
-    serve = commands.add_parser("serve", help="start the API")
-    serve.add_argument("--host", help="where to listen (default: QUOTES_HOST, or 127.0.0.1)")
-    serve.add_argument("--port", type=int, help="where to listen (default: QUOTES_PORT, or 8000)")
-    serve.set_defaults(command=_serve)
+    add_service(commands)
 
     settings = commands.add_parser("settings", help="list the settings: variable, value in force, default, meaning")
     settings.set_defaults(command=_settings)
@@ -183,18 +181,7 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
 _FORMATS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
 
 
-# --- serve, settings, models ---
-
-
-def _serve(args: argparse.Namespace) -> int:
-    from api.serving import serve
-    from quotes.settings import settings_in_force
-
-    settings = settings_in_force()
-    host = settings.host if args.host is None else args.host
-    port = settings.port if args.port is None else args.port
-    serve(settings.model_copy(update={"host": host, "port": port}))
-    return 0
+# --- settings, models ---
 
 
 def _settings(args: argparse.Namespace) -> int:

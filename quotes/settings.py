@@ -2,12 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quotes.errors import InputError
 from quotes.reading import MAX_CHARACTERS
+
+
+def _rate(said: str | None) -> str | None:
+    if said is not None:
+        from limits import parse_many
+
+        found = parse_many(said)
+        if len(found) != 1 or found[0].amount < 1:
+            raise ValueError("give one rate of at least one request, for example 600/minute")
+    return said
 
 
 class Settings(BaseSettings):
@@ -24,6 +35,12 @@ class Settings(BaseSettings):
     people: Path | None = Field(default=None, description="a CSV file of names to pin (docs/people.md)")
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8000, ge=0, le=65535, description="where the API listens; 0 takes any free port")
+    allow_without_keys: bool = Field(
+        default=False, description="listen where other machines can call although there are no API keys"
+    )
+    rate_limit: Annotated[str | None, AfterValidator(_rate)] = Field(
+        default=None, description="the most requests of one API key, or of one address, for example 600/minute"
+    )
     database: Path = Field(
         default=Path("quotes.sqlite"), description="the file of the API's database; made where there is none"
     )

@@ -8,13 +8,15 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import errors, idempotency
+from api.analyser import Analyser, Pinning
 from api.database import Database
 from api.guard import Guard
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
+from api.processes import Nursery
 from api.routes import analyses, evaluations, health, metrics
 from api.tracing import Tracing
-from api.workers import Analyser, Pinning, Workers
+from api.workers import Workers
 from quotes.people_file import PeopleFile
 from quotes.settings import Settings
 
@@ -26,15 +28,19 @@ def load_pipeline() -> Analyser:
     return Pipeline.load()
 
 
-def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
-    """The service. `load` gives what analyses; it runs in the background once the service has started.
+def create_app(
+    load: Callable[[], Analyser] = load_pipeline, nursery: Callable[[Callable[[], Analyser]], Nursery] = Nursery
+) -> FastAPI:
+    """The service. `load`, a function of a module, gives what analyses; `nursery` makes the workers that it is loaded for.
 
     Raises BadPeopleFile and DatabaseUnusable.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.workers = Workers(partial(Pinning, load, people))
+        app.state.workers = Workers(
+            nursery(partial(Pinning, load, people)), settings.worker_count, settings.queue_length, settings.time_limit
+        )
         yield
         app.state.workers.close()
         app.state.database.close()
@@ -47,11 +53,11 @@ def create_app(load: Callable[[], Analyser] = load_pipeline) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
     )
-    app.state.settings = Settings()
-    people = PeopleFile.read(app.state.settings.people)
-    app.state.database = Database(app.state.settings.database)
+    settings = app.state.settings = Settings()
+    people = PeopleFile.read(settings.people)
+    app.state.database = Database(settings.database)
     app.state.metrics = Metrics()
-    idempotency.install(app, lifetime=app.state.settings.idempotency_hours * 3600)
+    idempotency.install(app, lifetime=settings.idempotency_hours * 3600)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.add_middleware(Guard, database=app.state.database, rate_limit=app.state.settings.rate_limit)
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others

@@ -47,9 +47,14 @@ KEY_REUSED = Kind(422, "idempotency-key-reused", "The Idempotency-Key belongs to
 EMPTY_ARTICLE = Kind(422, "empty-article", "There is no text in the article")
 UNREADABLE_ARTICLE = Kind(422, "unreadable-article", "The article cannot be read")
 TOO_MANY_REQUESTS = Kind(429, "too-many-requests", "There were too many requests")
+CLIENT_GONE = Kind(499, "client-gone", "The client went away")  # nobody reads it; nginx has the number
 INTERNAL = Kind(500, "internal-error", "The service failed")
 NOT_READY = Kind(503, "not-ready", "The service is not ready")
+OVERLOADED = Kind(503, "overloaded", "The service has too much to do")
+WORKER_LOST = Kind(503, "worker-lost", "The process that worked on it ended")
 DATABASE_UNUSABLE = Kind(503, "database-unusable", "The service cannot use its database")
+TIME_LIMIT = Kind(504, "time-limit", "The answer took too long")
+OF_WORKERS = (NOT_READY, OVERLOADED, WORKER_LOST, TIME_LIMIT)  # what every route that gives them a job may answer
 
 _OF_STATUS = {kind.status: kind for kind in (MALFORMED, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
 

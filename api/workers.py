@@ -1,4 +1,4 @@
-"""What loads the models and analyses; the event loop never waits for it.
+"""The worker processes, the bounded queue in front of them, and what happens when one ends.
 
 Jobs and their answers are pickled: a job is a `functools.partial` of a function of a module.
 """
@@ -6,114 +6,220 @@ Jobs and their answers are pickled: a job is a `functools.partial` of a function
 import asyncio
 import logging
 import pickle
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 from fastapi import Request
 
-from api.errors import NOT_READY, Problem
-from quotes.artefacts import Artefact
-from quotes.document import Analysis, Article, Span, Stance
+from api.analyser import Analyser
+from api.errors import CLIENT_GONE, NOT_READY, OVERLOADED, TIME_LIMIT, WORKER_LOST, Problem
+from api.nursery import warm_up
+from api.processes import ModelsNotLoaded, Nursery, ProcessEnded, WorkerProcess
 from quotes.errors import QuotesError
-from quotes.people_file import PeopleFile
-from quotes.reading import from_text
 
 Answer = TypeVar("Answer")
 
-_WARM_UP = "“We are ready for a ceasefire,” Ann Lee, the foreign minister, said on Monday."
-_RETRY_AFTER = {"Retry-After": "5"}  # seconds; about what loading takes
+_LOADING = {"Retry-After": "5"}  # seconds; about what loading takes
+_SOON = {"Retry-After": "1"}
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds, between attempts to bring up a worker
 
 _log = logging.getLogger(__name__)
 
 
-class Analyser(Protocol):
-    """What the service needs of `quotes.pipeline.Pipeline`."""
-
-    @property
-    def models(self) -> Mapping[str, Artefact]:
-        """The models in use, by name."""
-        ...
-
-    def analyse(self, article: Article) -> Analysis:
-        """Analyse one article, speakers pinned by the people file."""
-        ...
-
-    def label(self, text: str, quotation: tuple[Span, ...]) -> Stance:
-        """The stance of a quotation that stands in `text`."""
-        ...
-
-
-class Pinning:
-    """An analyser whose speakers have the people file's names."""
-
-    def __init__(self, load: Callable[[], Analyser], people: PeopleFile) -> None:
-        self._analyser = load()
-        self._people = people
-
-    @property
-    def models(self) -> Mapping[str, Artefact]:
-        """The models in use, by name."""
-        return self._analyser.models
-
-    def analyse(self, article: Article) -> Analysis:
-        """Analyse one article."""
-        return self._people.pin(self._analyser.analyse(article))
-
-    def label(self, text: str, quotation: tuple[Span, ...]) -> Stance:
-        """The stance of a quotation that stands in `text`."""
-        return self._analyser.label(text, quotation)
-
-
 class Workers:
-    """Loads in the background from the moment that it is made; is ready once it has analysed a sentence."""
+    """So many workers, brought up in the background from the moment that this is made, and replaced when they end.
 
-    def __init__(self, load: Callable[[], Analyser]) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
-        self._analyser = self._thread.submit(_warm, load)
-        self._analyser.add_done_callback(_report)
+    Made inside the event loop that it works in.
+    """
+
+    def __init__(self, nursery: Nursery, count: int, queue: int, time_limit: float) -> None:
+        """`queue` requests wait at most, and none takes longer than `time_limit` seconds."""
+        self._nursery = nursery
+        self._places = count + queue
+        self._time_limit = time_limit
+        self._present = 0  # requests that wait or are worked on; the backlog is not counted
+        self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
+        self._backlog: deque[asyncio.Future[WorkerProcess]] = deque()
+        self._alive: set[WorkerProcess] = set()
+        self._idle: list[WorkerProcess] = []
+        self._once_ready = False
+        self._failed = False
+        self._hiring: set[asyncio.Task[None]] = set()
+        for _ in range(count):
+            self._hire()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a worker."""
+        return len(self._waiting)
 
     def require_ready(self) -> None:
-        """Raise Problem (503) before the models are loaded, or when they could not be."""
-        if not self._analyser.done():
-            raise Problem(NOT_READY, "the models are being loaded; try again in a few seconds", headers=_RETRY_AFTER)
-        if self._analyser.cancelled() or self._analyser.exception():
+        """Raise Problem (503) unless there is a worker that has analysed a sentence."""
+        if self._alive:
+            return
+        if self._failed:
             raise Problem(NOT_READY, "the models could not be loaded; the service's log says why")
+        raise Problem(NOT_READY, "the models are being loaded; try again in a few seconds", headers=_LOADING)
 
     async def run(self, job: Callable[[Analyser], Answer], backlog: bool = False) -> Answer:
-        """What `job` answers when it is given the loaded models, after the jobs that wait already.
+        """What `job` answers when it is given the loaded models.
 
-        A job of the `backlog` has time: it waits until no other job does, and until the models are loaded. Raises
-        Problem (503) for another that comes before they are, and what `job` raises.
+        A job of the `backlog` has time: it waits until no other job does, and until there are workers. For another,
+        Problem (503) is raised at once when no worker has been ready yet and when the queue is full, and the time limit
+        counts from now. Raises Problem (503) when the worker ends, Problem (504) when the job takes too long, and what
+        `job` raises. When this is cancelled, the job is stopped.
         """
-        if not backlog:
+        if backlog:
+            return await self._run(job, self._backlog, None)
+        if not self._once_ready or self._failed:
             self.require_ready()
-        pickled = await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, pickle.dumps(job))
-        answer: Answer = pickle.loads(pickled)  # noqa: S301 - it comes from this service itself
-        return answer
-
-    def _answer(self, pickled: bytes) -> bytes:
-        job: Callable[[Analyser], Any] = pickle.loads(pickled)  # noqa: S301
-        return pickle.dumps(job(self._analyser.result()))
+        if self._present >= self._places:
+            detail = f"{self._present} requests are worked on or wait, which is as many as may; try again in a second"
+            raise Problem(OVERLOADED, detail, headers=_SOON)
+        self._present += 1
+        try:
+            return await self._run(job, self._waiting, self._time_limit)
+        finally:
+            self._present -= 1
 
     def close(self) -> None:
-        """Finish the job that runs, drop those that wait."""
-        self._thread.shutdown(cancel_futures=True)
+        """Stop what runs, and all processes."""
+        for task in self._hiring:
+            task.cancel()
+        self._nursery.close()
+        alive, self._alive = self._alive, set()
+        for worker in alive:
+            worker.kill()  # also those of a nursery before this one
+
+    async def _run(
+        self, job: Callable[[Analyser], Answer], line: deque[asyncio.Future[WorkerProcess]], patience: float | None
+    ) -> Answer:
+        pickled = pickle.dumps(job)
+        worker = None
+        try:
+            async with asyncio.timeout(patience) as limit, self._turn(line) as worker:
+                if patience is None:
+                    limit.reschedule(asyncio.get_running_loop().time() + self._time_limit)
+                answer = await worker.run(pickled)
+        except TimeoutError:
+            if worker is None:
+                raise Problem(OVERLOADED, f"no worker was free for {patience:g} seconds", headers=_SOON) from None
+            detail = f"the answer took longer than {self._time_limit:g} seconds; send less at once"
+            raise Problem(TIME_LIMIT, detail) from None
+        except ProcessEnded:
+            _log.warning("worker %d ended while it worked", worker.process_id if worker else 0)
+            detail = "the process that worked on it ended, and is replaced; send the request again"
+            raise Problem(WORKER_LOST, detail, headers=_SOON) from None
+        done, value = pickle.loads(answer)  # noqa: S301 - from a process of ours
+        if not done:
+            raise value
+        result: Answer = value
+        return result
+
+    @asynccontextmanager
+    async def _turn(self, line: deque[asyncio.Future[WorkerProcess]]) -> AsyncIterator[WorkerProcess]:
+        """A worker for oneself, when it is one's turn in the line."""
+        if self._idle:
+            worker = self._idle.pop()
+        else:
+            turn: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
+            line.append(turn)
+            try:
+                worker = await turn
+            except asyncio.CancelledError:
+                if turn.cancelled():
+                    with suppress(ValueError):  # it may have been skipped already
+                        line.remove(turn)
+                else:
+                    self._release(turn.result())
+                raise
+        try:
+            yield worker
+        finally:
+            self._release(worker)
+
+    def _release(self, worker: WorkerProcess) -> None:
+        """Give the worker to the next who waits."""
+        if worker.ended:
+            return
+        for line in (self._waiting, self._backlog):
+            while line:
+                turn = line.popleft()
+                if not turn.done():
+                    turn.set_result(worker)
+                    return
+        self._idle.append(worker)
+
+    def _hire(self) -> None:
+        task = asyncio.create_task(self._hired())
+        self._hiring.add(task)
+        task.add_done_callback(self._hiring.discard)
+
+    async def _hired(self) -> None:
+        """Bring up one worker, however often that takes."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                worker = await self._nursery.worker(self._ended)
+                async with asyncio.timeout(self._time_limit):
+                    await worker.run(pickle.dumps(warm_up))
+                break
+            except ModelsNotLoaded as error:
+                self._could_not_load(error.__cause__)
+                return
+            except (ProcessEnded, TimeoutError):
+                _log.warning("a process ended before it was ready; trying again in %g seconds", pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        self._once_ready = True
+        self._alive.add(worker)
+        self._release(worker)
+
+    def _ended(self, worker: WorkerProcess) -> None:
+        if worker in self._alive:
+            self._alive.remove(worker)
+            with suppress(ValueError):
+                self._idle.remove(worker)
+            self._hire()
+
+    def _could_not_load(self, error: BaseException | None) -> None:
+        if not self._failed:
+            self._failed = True
+            explained = isinstance(error, QuotesError)
+            _log.error("the models could not be loaded: %s", error, exc_info=None if explained else error)
 
 
-def workers_of(request: Request) -> Workers:
+class WorkersForClient:
+    """The workers, for one request: what they do for it stops when the client goes away."""
+
+    def __init__(self, workers: Workers, request: Request) -> None:
+        self._workers = workers
+        self._request = request
+
+    async def run(self, job: Callable[[Analyser], Answer]) -> Answer:
+        """What `Workers.run` answers. Raises what it raises, and Problem, which nobody will read, for a client that has gone."""
+        work = _task(self._workers.run(job))
+        gone = _task(self._gone())
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise Problem(CLIENT_GONE, "the client did not wait for the answer")
+            return work.result()
+        finally:
+            work.cancel()
+            gone.cancel()
+
+    async def _gone(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+
+
+def _task(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+    return asyncio.ensure_future(work)
+
+
+def workers_of(request: Request) -> WorkersForClient:
     """The service's workers, for routes that depend on them."""
-    workers: Workers = request.app.state.workers
-    return workers
-
-
-def _warm(load: Callable[[], Analyser]) -> Analyser:
-    analyser = load()
-    analyser.analyse(from_text(_WARM_UP))  # the first analysis is slow, and shows that there can be others
-    return analyser
-
-
-def _report(loaded: "Future[Analyser]") -> None:
-    if not loaded.cancelled() and (error := loaded.exception()):
-        explained = isinstance(error, QuotesError)
-        _log.error("the models could not be loaded: %s", error, exc_info=None if explained else error)
+    return WorkersForClient(request.app.state.workers, request)

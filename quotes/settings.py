@@ -44,6 +44,17 @@ class Settings(BaseSettings):
     database: Path = Field(
         default=Path("quotes.sqlite"), description="the file of the API's database; made where there is none"
     )
+    workers: int | None = Field(
+        default=None, ge=1, description="the API's worker processes; one for each core unless it is set"
+    )
+    queue: int | None = Field(
+        default=None,
+        ge=1,
+        description="how many requests may wait for a worker; half as many as workers unless it is set",
+    )
+    time_limit: float = Field(
+        default=120, gt=0, description="seconds that the API works on a request, the wait for a worker included"
+    )
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, description="the longest article that is read, in code points"
     )
@@ -51,6 +62,21 @@ class Settings(BaseSettings):
         default=24, ge=1, description="how long the API keeps the answer to a request with an Idempotency-Key"
     )
     max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
+
+    @property
+    def worker_count(self) -> int:
+        """How many worker processes the API has: `workers`, or the cores that this process may use."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or cores
+
+    @property
+    def queue_length(self) -> int:
+        """How many requests may wait: `queue`, or half of `worker_count`.
+
+        The last who waits then gets a worker after half the time that an article takes, so that under any load an answer,
+        where there is one, comes within one and a half times that. One may wait for a single worker, too.
+        """
+        return self.queue or max(1, self.worker_count // 2)
 
 
 def variable(field: str) -> str:

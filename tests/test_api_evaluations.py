@@ -203,7 +203,7 @@ async def test_it_is_documented():
         api = (await client.get("/openapi.json")).json()
         operation = api["paths"][URL]["post"]
         assert operation["operationId"] == "evaluateStances"
-        assert operation["responses"].keys() >= {"200", "400", "413", "415", "422", "500", "503"}
+        assert operation["responses"].keys() >= {"200", "400", "413", "415", "422", "500", "503", "504"}
         assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/StanceMetrics")
         (example,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
         assert (await client.post(URL, json=example["value"])).status_code == 200

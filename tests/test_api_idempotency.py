@@ -18,6 +18,7 @@ from quotes.document import Analysis
 from quotes.reading import from_text
 from tests.test_api import URL, Canned, Quick, assert_problem, service
 from tests.test_exports import TEXT
+from tests.threads import ThreadNursery
 
 pytestmark = pytest.mark.anyio
 
@@ -183,7 +184,7 @@ async def test_of_many_at_once_one_is_done(counting):
 async def test_a_key_in_flight_when_the_service_died_is_free(database):
     """What dies with a process is gone: only answers are stored."""
     slow = Slow()
-    app = create_app(lambda: slow)
+    app = create_app(lambda: slow, ThreadNursery)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://quotes")

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from api import schemas
+from api.analyser import Analyser
 from api.answers import DOCUMENTED, Form, answer, form_accepted
 from api.errors import (
     ARTICLE_TOO_LONG,
@@ -16,14 +17,14 @@ from api.errors import (
     MALFORMED,
     NOT_ACCEPTABLE,
     NOT_JSON,
-    NOT_READY,
+    OF_WORKERS,
     UNREADABLE_ARTICLE,
     Problem,
     documented,
     refusal,
 )
 from api.idempotency import PROBLEMS, claim_key
-from api.workers import Analyser, Workers, workers_of
+from api.workers import WorkersForClient, workers_of
 from quotes.errors import InputError
 from quotes.exports import to_dict
 from quotes.reading import from_html, from_text
@@ -63,7 +64,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
             EMPTY_ARTICLE,
             UNREADABLE_ARTICLE,
             INTERNAL,
-            NOT_READY,
+            *OF_WORKERS,
             *PROBLEMS,
         ),
     },
@@ -71,7 +72,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
 async def analyse(
     asked: Annotated[schemas.AnalysisRequest, Body(openapi_examples={"text": {"value": EXAMPLE}})],
     request: Request,
-    workers: Annotated[Workers, Depends(workers_of)],
+    workers: Annotated[WorkersForClient, Depends(workers_of)],
     form: Annotated[Form, Depends(form_accepted)],
 ) -> Response:
     """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import JSONResponse
 
 from api import schemas
+from api.analyser import Analyser
 from api.errors import (
     BODY_TOO_LARGE,
     INTERNAL,
@@ -15,14 +16,14 @@ from api.errors import (
     MALFORMED,
     MOST_ERRORS,
     NOT_JSON,
-    NOT_READY,
+    OF_WORKERS,
     TOO_MANY_ROWS,
     Problem,
     documented,
 )
 from api.idempotency import PROBLEMS, claim_key
 from api.routes.analyses import json_only
-from api.workers import Analyser, Workers, workers_of
+from api.workers import WorkersForClient, workers_of
 from quotes.evaluation.intervals import SEED
 from quotes.evaluation.predictions import predicted
 from quotes.evaluation.results import StanceMetrics, to_dict
@@ -53,12 +54,12 @@ router = APIRouter(tags=["evaluations"], dependencies=[Depends(json_only)])
     summary="Measure stances on a test set",
     response_model=StanceMetrics,
     dependencies=[Depends(claim_key)],
-    responses=documented(MALFORMED, BODY_TOO_LARGE, TOO_MANY_ROWS, NOT_JSON, INVALID, INTERNAL, NOT_READY, *PROBLEMS),
+    responses=documented(MALFORMED, BODY_TOO_LARGE, TOO_MANY_ROWS, NOT_JSON, INVALID, INTERNAL, *OF_WORKERS, *PROBLEMS),
 )
 async def evaluate(
     asked: Annotated[schemas.EvaluationRequest, Body(openapi_examples={"rows": {"value": EXAMPLE}})],
     request: Request,
-    workers: Annotated[Workers, Depends(workers_of)],
+    workers: Annotated[WorkersForClient, Depends(workers_of)],
 ) -> JSONResponse:
     """Hold predictions, or the classifier's own answers where no row has one, against labels, with 95 % intervals.
 

@@ -16,6 +16,8 @@ from api.metrics import Metrics
 from api.processes import Nursery
 from api.routes import analyses, evaluations, health, metrics
 from api.tracing import Tracing
+from api.webhooks import documentation
+from api.webhooks.deliverer import Deliverer
 from api.workers import Workers
 from quotes.people_file import PeopleFile
 from quotes.settings import Settings
@@ -41,7 +43,8 @@ def create_app(
         app.state.workers = Workers(
             nursery(partial(Pinning, load, people)), settings.worker_count, settings.queue_length, settings.time_limit
         )
-        yield
+        async with app.state.deliverer.running():
+            yield
         app.state.workers.close()
         app.state.database.close()
 
@@ -52,10 +55,12 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,
+        webhooks=documentation.router,
     )
     settings = app.state.settings = Settings()
     people = PeopleFile.read(settings.people)
     app.state.database = Database(settings.database)
+    app.state.deliverer = Deliverer.by(settings, app.state.database)
     app.state.metrics = Metrics()
     idempotency.install(app, lifetime=settings.idempotency_hours * 3600)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})

@@ -1,8 +1,9 @@
 """What goes in and out over HTTP. The answer has exactly the shape of `quotes.exports.to_dict`; a test keeps it so."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from quotes.document import QuotationKind, SpeakerKind, StanceLabel
 from quotes.errors import InputError
@@ -167,6 +168,47 @@ class EvaluationRequest(_Exact):
     seed: int | None = Field(
         default=None, ge=0, lt=2**53, description="Of the draws for intervals; the same seed gives the same answer."
     )
+
+
+def _without_credentials(url: HttpUrl) -> HttpUrl:
+    if url.username is not None or url.password is not None:
+        raise ValueError("a user name and a password in a URL are not sent; put what is secret into its path or query")
+    return url
+
+
+WebhookUrl = Annotated[HttpUrl, AfterValidator(_without_credentials)]
+
+
+class Delivery(_Exact):
+    """How far the delivery of a batch's end to its webhook is."""
+
+    id: str = Field(description="The message's `webhook-id`.")
+    state: Literal["pending", "failing", "delivered", "failed", "disabled"] = Field(
+        description="Not tried yet; to be tried again; answered with a success; given up; gone (410), not to be tried again."
+    )
+    attempts: int
+    last_attempt: datetime | None
+    last_status: int | None = Field(description="Of the answer to the last attempt, if there was one.")
+    last_error: str | None = Field(description="Why the last attempt had no answer.")
+    next_attempt: datetime | None
+
+
+class CompletedBatch(_Exact):
+    """A batch that has been completed."""
+
+    id: str
+    url: str = Field(description="Where it can be had: a path on the service.")
+    total: int = Field(description="Its articles.")
+    succeeded: int
+    failed: int
+
+
+class BatchCompleted(_Exact):
+    """The event that a webhook gets once a batch is completed."""
+
+    type: Literal["batch.completed"]
+    timestamp: datetime = Field(description="When it was completed.")
+    data: CompletedBatch
 
 
 class Health(_Exact):

@@ -85,3 +85,19 @@ api_keys = Table(
     Column("created", Integer, nullable=False),
     Column("revoked", Integer),
 )
+
+# Messages to the webhooks of batches. One with `due` is to be sent (again) then.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("batch", ForeignKey(batches.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("id", String, nullable=False),  # what the receiver knows it by
+    Column("url", String, nullable=False),
+    Column("body", String, nullable=False),  # JSON
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempted", Integer),  # the last time
+    Column("status", Integer),  # of the answer to the last attempt
+    Column("error", String),  # why it had no answer
+    Column("due", Integer, index=True),
+)

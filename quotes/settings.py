@@ -1,10 +1,14 @@
 """What an installation can set, by environment variables that begin with QUOTES_; `quotes settings` lists them."""
 
+import base64
+import binascii
 import os
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quotes.errors import InputError
@@ -19,6 +23,24 @@ def _rate(said: str | None) -> str | None:
         if len(found) != 1 or found[0].amount < 1:
             raise ValueError("give one rate of at least one request, for example 600/minute")
     return said
+
+
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    prefix, _, encoded = secret.get_secret_value().partition("_")
+    with suppress(binascii.Error):
+        if prefix == "whsec" and 24 <= len(base64.b64decode(encoded, validate=True)) <= 64:
+            return secret
+    raise ValueError("give whsec_ and the base64 of 24 to 64 random bytes")
+
+
+def networks_of(listed: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a list with commas; raises ValueError, which names the one that is none."""
+    return tuple(ip_network(one.strip()) for one in listed.split(",") if one.strip())
+
+
+def _networks(listed: str) -> str:
+    networks_of(listed)
+    return listed
 
 
 class Settings(BaseSettings):
@@ -61,6 +83,12 @@ class Settings(BaseSettings):
     idempotency_hours: int = Field(
         default=24, ge=1, description="how long the API keeps the answer to a request with an Idempotency-Key"
     )
+    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = Field(
+        default=None, description="what webhooks are signed with (docs/webhooks.md); without it there are none"
+    )
+    webhook_networks: Annotated[str, AfterValidator(_networks)] | None = Field(
+        default=None, description="networks that webhooks may call besides public addresses, with commas between them"
+    )
     max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
 
     @property
@@ -96,4 +124,6 @@ def settings_in_force() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise InputError(f"{variable(str(wrong['loc'][0]))}={wrong['input']}: {wrong['msg']}") from None
+        name = str(wrong["loc"][0])
+        value = "…" if name == "webhook_secret" else wrong["input"]
+        raise InputError(f"{variable(name)}={value}: {wrong['msg']}") from None

@@ -4,7 +4,7 @@ import pytest
 
 from quotes.cli import main
 from quotes.errors import InputError
-from quotes.settings import Settings, settings_in_force, variable
+from quotes.settings import Settings, networks_of, settings_in_force, variable
 from tests.conftest import ROOT
 
 
@@ -43,4 +43,31 @@ def test_the_command_lists_what_is_in_force(monkeypatch, capsys):
 def test_a_value_that_makes_no_sense_is_named(monkeypatch):
     monkeypatch.setenv("QUOTES_PORT", "eighty")
     with pytest.raises(InputError, match="QUOTES_PORT=eighty: "):
+        settings_in_force()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_!" + "A" * 43, "whsec_" + "A" * 400],
+)
+def test_a_bad_webhook_secret_is_refused_and_not_shown(secret, monkeypatch):
+    monkeypatch.setenv("QUOTES_WEBHOOK_SECRET", secret)
+    with pytest.raises(InputError, match=r"QUOTES_WEBHOOK_SECRET=…: .*24 to 64 random bytes"):
+        settings_in_force()
+
+
+def test_a_webhook_secret_is_not_listed(monkeypatch, capsys):
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    monkeypatch.setenv("QUOTES_WEBHOOK_SECRET", secret)
+    assert settings_in_force().webhook_secret.get_secret_value() == secret
+    assert main(["settings"]) == 0
+    assert secret not in capsys.readouterr().out
+
+
+def test_webhook_networks(monkeypatch):
+    monkeypatch.setenv("QUOTES_WEBHOOK_NETWORKS", "10.1.0.0/16, ::1,127.0.0.1")
+    found = networks_of(settings_in_force().webhook_networks)
+    assert [str(network) for network in found] == ["10.1.0.0/16", "::1/128", "127.0.0.1/32"]
+    monkeypatch.setenv("QUOTES_WEBHOOK_NETWORKS", "10.1.0.0/16, intranet")
+    with pytest.raises(InputError, match=r"QUOTES_WEBHOOK_NETWORKS=.*'intranet' does not appear"):
         settings_in_force()

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -13,6 +12,7 @@ from api.database import Database
 from api.guard import Guard
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
+from api.openapi import Service
 from api.processes import Nursery
 from api.routes import analyses, evaluations, health, metrics
 from api.tracing import Tracing
@@ -48,7 +48,7 @@ def create_app(
         app.state.workers.close()
         app.state.database.close()
 
-    app = _Service(
+    app = Service(
         title="quotes",
         version="1",
         summary="Finds every direct quotation in a news article, who said it, and its stance toward a ceasefire.",
@@ -64,7 +64,7 @@ def create_app(
     app.state.metrics = Metrics()
     idempotency.install(app, lifetime=settings.idempotency_hours * 3600)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
-    app.add_middleware(Guard, database=app.state.database, rate_limit=app.state.settings.rate_limit)
+    app.add_middleware(Guard, database=app.state.database, rate_limit=settings.rate_limit)
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)
     app.include_router(evaluations.router)
@@ -72,17 +72,3 @@ def create_app(
     app.include_router(metrics.router)
     errors.install(app)
     return app
-
-
-class _Service(FastAPI):
-    """FastAPI documents every answer under one media type; problems have their own."""
-
-    def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            for operations in super().openapi()["paths"].values():
-                for operation in operations.values():
-                    for status, response in operation["responses"].items():
-                        if int(status) >= 400:
-                            response["content"] = {errors.MEDIA_TYPE: response["content"]["application/json"]}
-        assert self.openapi_schema is not None
-        return self.openapi_schema

@@ -1,0 +1,91 @@
+"""The OpenAPI document: FastAPI's, and what middleware adds to every operation.
+
+FastAPI knows the routes; that a key may be needed, that there may be a limit, that every answer has a request id, and
+that problems have a media type of their own is said here.
+"""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+
+from api.errors import (
+    DATABASE_UNUSABLE,
+    FORBIDDEN,
+    INTERNAL,
+    MEDIA_TYPE,
+    TOO_MANY_REQUESTS,
+    UNAUTHENTICATED,
+    Kind,
+)
+from api.guard import METRICS, scope_needed
+
+_HEADERS = {
+    "X-Request-Id": ("The caller's, where that was fit, or a new one; it finds the request in the log.", "save-17"),
+    "RateLimit-Policy": ("The quota of the caller, where there is one: requests, and seconds.", '"default";q=600;w=60'),
+    "RateLimit": ("What is left of the quota: requests, for so many seconds.", '"default";r=599;t=42'),
+    "Retry-After": ("Seconds to wait before the next try.", "5"),
+    "WWW-Authenticate": ("Which key is needed.", 'Bearer realm="quotes"'),
+}
+_KEY = "apiKey"
+
+
+class Service(FastAPI):
+    """A FastAPI application that documents what its middleware does."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document; made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document["components"]
+            components["headers"] = {
+                name: {"description": said, "schema": {"type": "string"}, "example": example}
+                for name, (said, example) in _HEADERS.items()
+            }
+            described = "A key that `quotes keys create` printed. None is asked for as long as none was made."
+            components["securitySchemes"] = {_KEY: {"type": "http", "scheme": "bearer", "description": described}}
+            for path, method, operation in operations(document):
+                _complete(operation, method, path)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each operation of an OpenAPI document, after its path and its method in capitals."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method.upper(), operation
+
+
+def _complete(operation: dict[str, Any], method: str, path: str) -> None:
+    responses: dict[str, dict[str, Any]] = operation["responses"]
+    scope = scope_needed(method, path)
+    operation["security"] = [{}, {_KEY: [scope.value]}] if scope else []
+    kinds = [UNAUTHENTICATED, FORBIDDEN, DATABASE_UNUSABLE] if scope else []
+    for kind in (*kinds, INTERNAL, *([TOO_MANY_REQUESTS] if _is_counted(method, path) else [])):
+        _add(responses, kind)
+    for status, response in responses.items():
+        headers = ["X-Request-Id"]
+        if _is_counted(method, path):
+            headers += ["RateLimit-Policy", "RateLimit"]
+        if int(status) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            headers.append("WWW-Authenticate")
+        if int(status) in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            headers.append("Retry-After")
+        references = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+        response["headers"] = references | response.get("headers", {})
+        if int(status) >= 400:
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _is_counted(method: str, path: str) -> bool:
+    return scope_needed(method, path) is not None and path != METRICS
+
+
+def _add(responses: dict[str, dict[str, Any]], kind: Kind) -> None:
+    """Document a kind of problem, beside others of the same status."""
+    response = responses.setdefault(str(kind.status), {"description": kind.title})
+    if kind.title not in response["description"].split("; "):
+        response["description"] += f"; {kind.title}"

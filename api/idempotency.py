@@ -15,7 +15,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -27,6 +27,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.database import Database, database_of
 from api.errors import BAD_KEY, KEY_IN_USE, KEY_REUSED, Problem
 from api.tables import idempotent_answers
+
+Headers = Iterable[tuple[bytes, bytes]]  # names in lower case
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -45,7 +47,7 @@ _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # a string of RFC 9651, 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """A key that a request holds while it is being answered."""
 
@@ -53,9 +55,14 @@ class Claim:
     key: str
     request: str  # digest of what was asked
     expires: int  # nanoseconds since 1970
+    stored: bool = False
 
-    def store(self, connection: Connection, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Store the answer, and forget those that have expired."""
+    def store(self, connection: Connection, status: int, headers: Headers, body: bytes) -> None:
+        """Store the answer, and forget those that have expired.
+
+        A route that writes to the database does this in the same transaction, so that a crash leaves both or neither.
+        """
+        self.stored = True
         connection.execute(delete(idempotent_answers).where(idempotent_answers.c.expires <= time.time_ns()))
         values = {
             "caller": self.caller,
@@ -63,7 +70,7 @@ class Claim:
             "request": self.request,
             "expires": self.expires,
             "status": status,
-            "headers": json.dumps(dict(headers)),
+            "headers": json.dumps({n.decode(): v.decode() for n, v in headers if n in _STORED_HEADERS}),
             "body": zlib.compress(body, level=1),
         }
         connection.execute(insert(idempotent_answers).prefix_with("OR REPLACE").values(values))
@@ -212,11 +219,10 @@ def _reused(key: str) -> Problem:
 async def _store(claim: Claim, answer: list[Message], database: Database) -> None:
     start, *bodies = answer
     status = start["status"]
-    if not (200 <= status < 300 or status in _STORED_PROBLEMS):
+    if claim.stored or not (200 <= status < 300 or status in _STORED_PROBLEMS):
         return
-    headers = {name.decode(): value.decode() for name, value in start["headers"] if name in _STORED_HEADERS}
     body = b"".join(one.get("body", b"") for one in bodies)
     try:
-        await database.write(lambda connection: claim.store(connection, status, headers, body))
+        await database.write(lambda connection: claim.store(connection, status, start["headers"], body))
     except Problem as problem:  # the work is done: its answer must reach the caller all the same
         _log.warning("an answer could not be stored for its Idempotency-Key: %s", problem.detail)

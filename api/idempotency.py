@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a POST that is sent again, after a time-out say, is not done again (docs/cms.md).
+"""`Idempotency-Key`: a POST that is sent again, after a time-out say, is not done again (docs/idempotency.md).
 
 It follows the IETF's draft “The Idempotency-Key HTTP Header Field”. The first request with a key is done, and its answer
 stored; the same request with the same key gets that answer again, another request with it is refused. Two parts share the

@@ -1,6 +1,8 @@
 """The end of a batch reaches its webhook, whatever happens on the way."""
 
 import json
+import socket
+import threading
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 
@@ -269,6 +271,20 @@ async def test_a_url_that_may_not_be_called_is_refused(url, strict):
 @pytest.mark.parametrize("url", ["https://93.184.215.14/hook", "https://cms.invalid/hook"])
 async def test_others_are_taken(url, strict):
     await strict.require(url)
+
+
+async def test_a_name_server_that_does_not_answer_holds_nobody_up(strict, monkeypatch):
+    answered = threading.Event()
+
+    def getaddrinfo(*args, **kwargs):
+        answered.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(deliverer_module, "LOOK_UP", 0.05)
+    await strict.require("https://cms.example.org/hook")
+    assert not answered.is_set()
+    answered.set()
 
 
 async def test_without_a_secret_none_is_taken(database):

@@ -19,6 +19,7 @@ from quotes.settings import Settings, networks_of
 # Seconds from each failed attempt to the next; after the last the message is given up, about a day after the first.
 DELAYS = (5, 30, 120, 600, 3600, 4 * 3600, 8 * 3600, 12 * 3600)
 AT_ONCE = 10  # attempts
+LOOK_UP = 3  # seconds that a caller who gives a URL waits for its host's addresses
 PAUSE = 5  # seconds after a failure of the service's own
 
 _log = logging.getLogger(__name__)
@@ -46,10 +47,11 @@ class Deliverer:
             detail = "the service has no QUOTES_WEBHOOK_SECRET to sign webhooks with; have it set, or poll the batch"
             raise Problem(WEBHOOKS_OFF, detail, [("#/webhook_url", detail)])
         try:
-            await self._reach.check(url)
+            async with asyncio.timeout(LOOK_UP):
+                await self._reach.check(url)
         except RefusedAddress as error:
             raise Problem(WEBHOOK_REFUSED, str(error), [("#/webhook_url", str(error))]) from error
-        except UnknownHost:
+        except (UnknownHost, TimeoutError):
             pass
 
     async def on_batch_completed(self, batch: str) -> None:

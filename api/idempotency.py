@@ -37,7 +37,7 @@ PROBLEMS = (BAD_KEY, KEY_IN_USE, KEY_REUSED)  # what a route with `claim_key` do
 
 # Of the answers that are no success, those that the same request would get again. Any other lets the key go: the service
 # or the moment was at fault, and nothing was done.
-_STORED_PROBLEMS = {400, 406, 413, 415, 422}
+STORED_PROBLEMS = {400, 406, 413, 415, 422}
 # What describes the answer; other headers describe the moment (Date, RateLimit, a request's id).
 _STORED_HEADERS = {b"content-disposition", b"content-type", b"etag", b"link", b"location", b"vary"}
 
@@ -219,7 +219,7 @@ def _reused(key: str) -> Problem:
 async def _store(claim: Claim, answer: list[Message], database: Database) -> None:
     start, *bodies = answer
     status = start["status"]
-    if claim.stored or not (200 <= status < 300 or status in _STORED_PROBLEMS):
+    if claim.stored or not (200 <= status < 300 or status in STORED_PROBLEMS):
         return
     body = b"".join(one.get("body", b"") for one in bodies)
     try:

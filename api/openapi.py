@@ -20,11 +20,13 @@ from api.errors import (
     Kind,
 )
 from api.guard import METRICS, scope_needed
+from api.idempotency import HEADER, REPLAYED, STORED_PROBLEMS
 
 _HEADERS = {
     "X-Request-Id": ("The caller's, where that was fit, or a new one; it finds the request in the log.", "save-17"),
     "RateLimit-Policy": ("The quota of the caller, where there is one: requests, and seconds.", '"default";q=600;w=60'),
     "RateLimit": ("What is left of the quota: requests, for so many seconds.", '"default";r=599;t=42'),
+    REPLAYED: ("That this is the stored answer to an earlier request with the same Idempotency-Key.", "true"),
     "Retry-After": ("Seconds to wait before the next try.", "5"),
     "WWW-Authenticate": ("Which key is needed.", 'Bearer realm="quotes"'),
 }
@@ -69,6 +71,11 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
         headers = ["X-Request-Id"]
         if _is_counted(method, path):
             headers += ["RateLimit-Policy", "RateLimit"]
+        if _takes_idempotency_key(operation):
+            if int(status) < 300 or int(status) in STORED_PROBLEMS:
+                headers.append(REPLAYED)
+            elif int(status) == HTTPStatus.CONFLICT:
+                headers.append("Retry-After")
         if int(status) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             headers.append("WWW-Authenticate")
         if int(status) in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
@@ -82,6 +89,10 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
 
 def _is_counted(method: str, path: str) -> bool:
     return scope_needed(method, path) is not None and path != METRICS
+
+
+def _takes_idempotency_key(operation: dict[str, Any]) -> bool:
+    return any(parameter["name"] == HEADER for parameter in operation.get("parameters", []))
 
 
 def _add(responses: dict[str, dict[str, Any]], kind: Kind) -> None:

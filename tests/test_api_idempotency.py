@@ -319,6 +319,10 @@ async def test_every_post_takes_a_key():
             headers = {one["name"] for one in operation.get("parameters", []) if one["in"] == "header"}
             assert ("Idempotency-Key" in headers) == (method == "post"), path
             assert ("409" in operation["responses"]) >= (method == "post"), path
+            replayed = {
+                status for status, one in operation["responses"].items() if "Idempotent-Replayed" in one["headers"]
+            }
+            assert {one[0] for one in replayed} == ({"2", "4"} if method == "post" else set()), path
 
 
 def rows(path):

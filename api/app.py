@@ -43,6 +43,7 @@ def create_app(
         app.state.workers = Workers(
             nursery(partial(Pinning, load, people)), settings.worker_count, settings.queue_length, settings.time_limit
         )
+        app.state.metrics.watch(app.state.workers)
         async with app.state.deliverer.running():
             yield
         app.state.workers.close()

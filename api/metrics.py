@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+
+from api.workers import Workers
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -51,6 +53,13 @@ class Metrics:
         """Say which models are in use, by name and version."""
         for name, version in models:
             self._models.labels(name).info({"version": version})
+
+    def watch(self, workers: Workers) -> None:
+        """Give the state that the workers are in when somebody asks."""
+        depth = Gauge("quotes_queue_depth", "Requests that wait for a worker.", registry=self._registry)
+        depth.set_function(lambda: workers.waiting)
+        alive = Gauge("quotes_workers", "Worker processes that are ready or at work.", registry=self._registry)
+        alive.set_function(lambda: workers.alive)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The figures now, in the format that a scraper accepts, and its media type."""

@@ -55,6 +55,11 @@ class Workers:
         """How many requests wait for a worker."""
         return len(self._waiting)
 
+    @property
+    def alive(self) -> int:
+        """How many workers are ready or at work."""
+        return len(self._alive)
+
     def require_ready(self) -> None:
         """Raise Problem (503) unless there is a worker that has analysed a sentence."""
         if self._alive:

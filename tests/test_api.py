@@ -23,6 +23,7 @@ from quotes.exports import to_dict
 from quotes.people_file import PeopleFile
 from quotes.reading import from_html, from_text
 from tests.conftest import ROOT
+from tests.served import served
 from tests.test_exports import HTML, TEXT, analysed
 from tests.threads import ThreadNursery
 
@@ -381,22 +382,8 @@ async def test_openapi_documents_what_is_answered():
 @pytest.fixture(scope="module")
 def server():
     """`quotes serve` in a process of its own; it serves whether or not the models are there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "quotes.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-        base = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            try:
-                httpx.get(base + "/livez")
-                break
-            except httpx.ConnectError:
-                assert process.poll() is None
-                time.sleep(0.1)
-        yield base
-        process.terminate()
+    with served() as service:
+        yield service.url
 
 
 def test_served_errors_are_problems(server):

@@ -1,7 +1,7 @@
 """What goes in and out over HTTP. The answer has exactly the shape of `quotes.exports.to_dict`; a test keeps it so."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
@@ -28,15 +28,15 @@ class _Exact(BaseModel):
 
 
 def _exactly_one(schema: dict[str, Any]) -> None:
-    """Say in JSON Schema what `AnalysisRequest.exactly_one` checks."""
+    """Say in JSON Schema what `ArticleRequest.exactly_one` checks."""
     schema["oneOf"] = [
         {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
         for given, other in (("text", "html"), ("html", "text"))
     ]
 
 
-class AnalysisRequest(_Exact):
-    """An article: its `text` or its `html`, and what the caller wants to find again in the answer."""
+class ArticleRequest(_Exact):
+    """What an article says: its `text` or its `html`, and what the caller wants to find again in the answer."""
 
     model_config = ConfigDict(json_schema_extra=_exactly_one)
 
@@ -47,14 +47,19 @@ class AnalysisRequest(_Exact):
     )
     title: Text | None = Field(default=None, description="Its headline; not analysed.")
     url: Text | None = Field(default=None, description="Where it is published; never fetched.")
-    id: Text | None = Field(default=None, description="The caller's own identifier.")
 
     @model_validator(mode="after")
-    def exactly_one(self) -> "AnalysisRequest":
+    def exactly_one(self) -> Self:
         """Refuse both and neither."""
         if (self.text is None) == (self.html is None):
             raise ValueError("give exactly one of text and html")
         return self
+
+
+class AnalysisRequest(ArticleRequest):
+    """An article, with the caller's own identifier where it has one."""
+
+    id: Text | None = Field(default=None, description="The caller's own identifier.")
 
 
 class Passage(_Exact):

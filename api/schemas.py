@@ -20,6 +20,22 @@ def _encodable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_encodable)]
 
+# No control characters, and not the one that stands for what was not UTF-8.
+ARTICLE_ID_LIMITS: dict[str, Any] = {
+    "min_length": 1,
+    "max_length": 256,
+    "pattern": r"^[^\u0000-\u001f\u007f-\u009f\ufffd]+$",
+}
+
+
+def _no_direction(id: str) -> str:
+    if id in (".", ".."):
+        raise ValueError("“.” and “..” are directions in a path, and cannot be identifiers")
+    return id
+
+
+ArticleId = Annotated[Text, Field(**ARTICLE_ID_LIMITS), AfterValidator(_no_direction)]
+
 
 class _Exact(BaseModel):
     """Neither more fields than these nor fewer."""
@@ -140,6 +156,23 @@ class Analysis(_Exact):
     models: dict[str, str] = Field(description="The version of each model that decided.")
     quotations: list[Quotation]
     diagnostics: list[Diagnostic]
+
+
+class ArticleVersion(_Exact):
+    """A version of a stored article."""
+
+    version: str = Field(description="A digest of all that decides the analysis; its entity tag.")
+    url: str = Field(description="Where its analysis is.")
+    content: str = Field(description="A digest of what was sent: equal exactly when that was the same.")
+    models: dict[str, str] = Field(description="The version of each model that decided.")
+    created: datetime = Field(description="When it was stored.")
+    received: datetime = Field(description="When it was sent, the last time.")
+
+
+class ArticleVersions(_Exact):
+    """All versions of a stored article."""
+
+    versions: list[ArticleVersion] = Field(description="The current one first.")
 
 
 class EvaluationRow(_Exact):

@@ -220,7 +220,8 @@ def test_of_two_at_once_the_one_that_was_received_last_is_current(database):
     opened.close()
 
 
-async def test_many_at_once(model):
+async def test_many_at_once(model, monkeypatch):
+    monkeypatch.setenv("QUOTES_QUEUE_LENGTH", "24")
     async with service(lambda: model) as client, anyio.create_task_group() as tasks:
         answers = []
 

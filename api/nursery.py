@@ -22,7 +22,7 @@ from typing import IO, Any
 from tblib import pickling_support
 
 from api import logs
-from api.analyser import Analyser
+from api.analyser import Analyser, Counting
 from quotes.reading import from_text
 
 LENGTH = Struct(">Q")  # before each frame: its bytes
@@ -69,12 +69,13 @@ def warm_up(analyser: Analyser) -> None:
 
 
 def answered(job: bytes, analyser: Analyser) -> bytes:
-    """The pickled pair of True and what a pickled job answers, or of False and the error that it raises."""
+    """What a pickled job answers, pickled: whether it was done, the answer or the error, and the quotations found, by stance."""
+    counting = Counting(analyser)
     try:
         work: Callable[[Analyser], Any] = pickle.loads(job)  # noqa: S301 - from the service's own process
-        return pickle.dumps((True, work(analyser)))
+        return pickle.dumps((True, work(counting), counting.found))
     except Exception as error:
-        return pickle.dumps((False, pickle.loads(_pickled_error(error))))  # noqa: S301 - made here
+        return pickle.dumps((False, pickle.loads(_pickled_error(error)), counting.found))  # noqa: S301 - made here
 
 
 def framed(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import pickle
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -34,11 +34,22 @@ class Workers:
     Made inside the event loop that it works in.
     """
 
-    def __init__(self, nursery: Nursery, count: int, queue: int, time_limit: float) -> None:
-        """`queue` requests wait at most, and none takes longer than `time_limit` seconds."""
+    def __init__(
+        self,
+        nursery: Nursery,
+        count: int,
+        queue: int,
+        time_limit: float,
+        count_found: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        """`queue` requests wait at most, and none takes longer than `time_limit` seconds.
+
+        `count_found` is told how many quotations of each stance each job has found.
+        """
         self._nursery = nursery
         self._places = count + queue
         self._time_limit = time_limit
+        self._count_found = count_found
         self._present = 0  # requests that wait or are worked on; the backlog is not counted
         self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
         self._backlog: deque[asyncio.Future[WorkerProcess]] = deque()
@@ -117,7 +128,8 @@ class Workers:
             _log.warning("worker %d ended while it worked", worker.process_id if worker else 0)
             detail = "the process that worked on it ended, and is replaced; send the request again"
             raise Problem(WORKER_LOST, detail, headers=_SOON) from None
-        done, value = pickle.loads(answer)  # noqa: S301 - from a process of ours
+        done, value, found = pickle.loads(answer)  # noqa: S301 - from a process of ours
+        self._count_found(found)
         if not done:
             raise value
         result: Answer = value

@@ -6,9 +6,7 @@ that name is one of the file's; who spoke is never decided here.
 """
 
 import csv
-import hashlib
 import io
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -40,8 +38,7 @@ class PeopleFile:
         """Raises BadPeopleFile where two people have one name or alias."""
         self._named: dict[str, Person] = {}
         self._untitled: dict[str, Person | None] = {}  # None: several people have it
-        self._people = tuple(people)
-        for person in self._people:
+        for person in people:
             for name in (person.name, *person.aliases):
                 written = _folded(name)
                 other = self._named.setdefault(written, person)
@@ -64,12 +61,6 @@ class PeopleFile:
             raise BadPeopleFile(f"{path}: {reason}") from None
         except BadPeopleFile as error:
             raise BadPeopleFile(f"{path}, {error}") from None
-
-    @property
-    def version(self) -> str:
-        """Twelve hexadecimal digits: equal exactly when the names, aliases and identifiers are."""
-        people = json.dumps([(person.name, person.aliases, person.identifier) for person in self._people])
-        return hashlib.sha256(people.encode()).hexdigest()[:12]
 
     def pin(self, analysis: Analysis) -> Analysis:
         """The analysis with the file's name and identifier for every speaker in it, and an explanation that says so."""

@@ -5,12 +5,15 @@ import json
 import logging
 import re
 import sys
+from collections import Counter
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import logs
-from tests.test_api import URL, Quick, service
+from quotes.reading import from_text
+from tests.test_api import URL, Canned, Quick, service
+from tests.test_exports import TEXT, analysed
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +48,20 @@ async def test_requests_are_counted_by_route_and_status():
     assert found[of("other", URL, 405)] == 1
     timed = [value for name, value in found.items() if name[0] == "quotes_http_request_duration_seconds_count"]
     assert sum(timed) == sum(value for name, value in found.items() if name[0] == "quotes_http_requests_total")
+
+
+async def test_quotations_are_counted_by_stance():
+    async with service(Canned) as client:
+        before = await samples(client)
+        await client.post(URL, json={"text": TEXT})
+        await client.post(URL, json={"text": TEXT}, headers={"Accept": "text/csv"})
+        found = await samples(client)
+    expected = Counter(q.stance.label.value if q.stance else "not_speech" for q in analysed(from_text(TEXT)).quotations)
+    assert expected
+    assert not [name for name in before if name[0] == "quotes_quotations_total"]  # warming up does not count
+    assert {name[1][1]: value for name, value in found.items() if name[0] == "quotes_quotations_total"} == {
+        stance: 2 * count for stance, count in expected.items()
+    }
 
 
 # --- request ids ---

@@ -14,7 +14,7 @@ from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
 from api.openapi import Service
 from api.processes import Nursery
-from api.routes import analyses, evaluations, health, metrics
+from api.routes import analyses, evaluations, health, metrics, models, stances
 from api.tracing import Tracing
 from api.webhooks import documentation
 from api.webhooks.deliverer import Deliverer
@@ -72,7 +72,9 @@ def create_app(
     app.add_middleware(Guard, database=app.state.database, rate_limit=settings.rate_limit)
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)
+    app.include_router(stances.router)
     app.include_router(evaluations.router)
+    app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     errors.install(app)

@@ -47,6 +47,7 @@ INVALID = Kind(422, "invalid-request", "The request does not have the form that 
 KEY_REUSED = Kind(422, "idempotency-key-reused", "The Idempotency-Key belongs to another request")
 WEBHOOK_REFUSED = Kind(422, "webhook-refused", "The webhook may not be called")
 EMPTY_ARTICLE = Kind(422, "empty-article", "There is no text in the article")
+QUOTATION_NOT_FOUND = Kind(422, "quotation-not-found", "The quotation does not stand in its context")
 UNREADABLE_ARTICLE = Kind(422, "unreadable-article", "The article cannot be read")
 TOO_MANY_REQUESTS = Kind(429, "too-many-requests", "There were too many requests")
 CLIENT_GONE = Kind(499, "client-gone", "The client went away")  # nobody reads it; nginx has the number

@@ -137,6 +137,45 @@ class Analysis(_Exact):
     diagnostics: list[Diagnostic]
 
 
+class StanceRequest(_Exact):
+    """A quotation that the caller has found, and its context."""
+
+    quotation: Text = Field(description="The quoted words, without their marks.")
+    context: Text | None = Field(
+        default=None,
+        description="The sentences that carry it, with the reporter's words; the quotation alone where there are none.",
+    )
+    id: Text | None = Field(default=None, description="The caller's own identifier.")
+
+
+class QuotationStance(_Exact):
+    """A quotation's stance, with passages of its context: offsets count there."""
+
+    id: str | None
+    spans: list[Passage] = Field(
+        min_length=1, description="Where the quotation stands in its context. Several where it is interrupted."
+    )
+    stance: Stance
+    models: dict[str, str] = Field(description="The version of each model that decided.")
+
+
+class Model(_Exact):
+    """A model in use."""
+
+    name: str
+    version: str = Field(description="Of all its files: equal exactly when they are.")
+    licence: str
+    files: dict[str, str] = Field(description="The sha256 of each, checked when they were loaded.")
+    versions: dict[str, str] = Field(description="Of the libraries that it was made with.")
+    scores: dict[str, Any] = Field(description="Measured when it was made; its card explains them.")
+
+
+class Models(_Exact):
+    """The models in use, by name."""
+
+    models: list[Model]
+
+
 class EvaluationRow(_Exact):
     """A labelled quotation, and what a system answered."""
 

@@ -1,7 +1,7 @@
 """Finds the trained models and makes sure that they are the ones that were measured.
 
-A model is a folder with `manifest.json`: `files` (path to sha256), `versions`, `seed`, `data`, `scores`. The folders lie in
-`models/` beside this package, or in `$QUOTES_MODELS`.
+A model is a folder with `manifest.json`: `files` (path to sha256), `versions`, `seed`, `licence`, `data`, `scores`. The
+folders lie in `models/` beside this package, or in `$QUOTES_MODELS`.
 """
 
 import hashlib
@@ -29,6 +29,17 @@ class Artefact:
         """Twelve hexadecimal digits over all its files' hashes: equal exactly when the files are."""
         joined = "".join(f"{path}:{digest}\n" for path, digest in sorted(self.manifest["files"].items()))
         return hashlib.sha256(joined.encode()).hexdigest()[:12]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a user may want to know, as plain values: name, version, licence, versions, scores and files."""
+        parts = {part: self.manifest.get(part, {}) for part in ("versions", "scores", "files")}
+        return {
+            "name": self.name,
+            "version": self.version,
+            "licence": self.manifest.get("licence", "not stated"),
+            **parts,
+        }
 
 
 def models_folder() -> Path:

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     settings = commands.add_parser("settings", help="list the settings: variable, value in force, default, meaning")
     settings.set_defaults(command=_settings)
 
-    models = commands.add_parser("models", help="check the models and show their versions, scores and hashes")
+    models = commands.add_parser("models", help="check the models and show their versions, licences, scores and hashes")
     models.set_defaults(command=_models)
 
     add_evaluate(commands)
@@ -208,11 +208,12 @@ def _models(args: argparse.Namespace) -> int:
     if not names:
         raise ArtefactMissing(f"there are no models in {folder}; check out models/ again, or set QUOTES_MODELS")
     for name in names:
-        artefact = artefacts.find(name)
-        print(f"{name} {artefact.version}")
+        summary = artefacts.find(name).summary
+        print(f"{summary['name']} {summary['version']}")
+        print(f"  licence  {summary['licence']}")
         for part in ("versions", "scores", "files"):
             print(f"  {part}")
-            for key, value in _flat(artefact.manifest.get(part, {})):
+            for key, value in _flat(summary[part]):
                 print(f"    {key}  {value}")
     return 0
 

@@ -49,6 +49,12 @@ def to_dict(analysis: Analysis) -> dict[str, Any]:
     return _Export(analysis.article).analysis(analysis)
 
 
+def stance_to_dict(context: str, quotation: Iterable[Span], stance: Stance) -> dict[str, Any]:
+    """A stance that `Pipeline.label` has given, with the passages in its context as `to_dict` writes them."""
+    export = _Export(Article(context))
+    return {"spans": [export.passage(span) for span in quotation], "stance": export.stance(stance)}
+
+
 def to_csv(analyses: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The header, then for each analysis, as `to_dict` gave it, its rows in one piece: a row a quotation.
 
@@ -78,7 +84,7 @@ class _Export:
             "models": dict(analysis.models),
             "quotations": [self._quotation(quotation) for quotation in analysis.quotations],
             "diagnostics": [
-                {"code": diagnostic.code, "message": diagnostic.message, **self._passage(diagnostic.span)}
+                {"code": diagnostic.code, "message": diagnostic.message, **self.passage(diagnostic.span)}
                 for diagnostic in analysis.diagnostics
             ],
         }
@@ -87,9 +93,9 @@ class _Export:
         return {
             "text": quotation.text(self._article),
             "kind": quotation.kind.value,
-            "spans": [self._passage(span) for span in quotation.spans],
+            "spans": [self.passage(span) for span in quotation.spans],
             "speaker": None if quotation.speaker is None else self._speaker(quotation.speaker),
-            "stance": None if quotation.stance is None else self._stance(quotation.stance),
+            "stance": None if quotation.stance is None else self.stance(quotation.stance),
         }
 
     def _speaker(self, speaker: Speaker) -> dict[str, Any]:
@@ -100,24 +106,24 @@ class _Export:
             "kind": None if speaker.kind is None else speaker.kind.value,
             "confidence": float(speaker.confidence),
             "unresolved": speaker.unresolved,
-            "mention": None if evidence.mention is None else self._passage(evidence.mention),
-            "cue": None if evidence.cue is None else self._passage(evidence.cue),
+            "mention": None if evidence.mention is None else self.passage(evidence.mention),
+            "cue": None if evidence.cue is None else self.passage(evidence.cue),
             "rule": evidence.rule,
             "explanation": evidence.explanation,
         }
 
-    def _stance(self, stance: Stance) -> dict[str, Any]:
+    def stance(self, stance: Stance) -> dict[str, Any]:
         return {
             "label": stance.label.value,
             "probability": float(stance.probability),
             "probabilities": {label.value: float(share) for label, share in stance.probabilities.items()},
             "reasons": [
-                {**self._passage(reason.span), "weight": float(reason.weight)}  # numpy's floats are not JSON's
+                {**self.passage(reason.span), "weight": float(reason.weight)}  # numpy's floats are not JSON's
                 for reason in stance.reasons
             ],
         }
 
-    def _passage(self, span: Span) -> dict[str, Any]:
+    def passage(self, span: Span) -> dict[str, Any]:
         source = None if self._article.source is None else source_span(self._article, span)
         return {
             "text": span.of(self._article.text),

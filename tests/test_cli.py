@@ -72,7 +72,7 @@ def test_models_are_listed_with_version_scores_and_hashes(pipeline, capsys):
     assert cli.main(["models"]) == 0
     out = capsys.readouterr().out
     for name, artefact in pipeline.models.items():
-        assert f"{name} {artefact.version}" in out
+        assert f"{name} {artefact.version}\n  licence  CC BY" in out
         assert all(digest in out for digest in artefact.manifest["files"].values())
 
 

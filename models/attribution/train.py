@@ -39,6 +39,7 @@ def save(models: dict[str, Pipeline], settings: dict[str, float], report: dict[s
         "files": {FILE: hashlib.sha256((HERE / FILE).read_bytes()).hexdigest()},
         "versions": {"scikit-learn": sklearn.__version__, "skops": skops.__version__},
         "seed": mentions.SEED,
+        "licence": "CC BY 4.0",
         "data": f"PolNeAR train, {count} articles, the project's own in seeds/articles, and seeds/speakers",
         "english": english().artefact.version if english().artefact else None,
         "settings": settings,

@@ -234,6 +234,7 @@ def write_manifest(folder: Path, facts: dict[str, object]) -> None:
         "files": {f.relative_to(folder).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
         "versions": {"stanza": stanza.__version__, "torch": torch.__version__.split("+")[0]},
         "seed": SEED,
+        "licence": "CC BY-SA 4.0",
         **facts,
         "scores": before.get("scores", {}),
     }

@@ -110,6 +110,7 @@ def write(model: Pipeline, known: frozenset[str], data: Sequence[Path], results:
         "files": {name: _digest(HERE / name) for name in (FILE, WORDS)},
         "versions": {package: version(package) for package in ("scikit-learn", "skops", "numpy")},
         "seed": SEED,
+        "licence": "CC BY 4.0",
         "data": [_described(path) for path in data],
         "settings": {"C": C, "min_df": MIN_DF},
         "scores": results,

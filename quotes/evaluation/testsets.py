@@ -126,13 +126,13 @@ def located(quote: str, context: str) -> tuple[Span, ...]:
     spans = sorted(span for quotation in find_quotations(context)[0] for span in quotation.spans)
     words, pieces = _words(quote), [_words(span.of(context)) for span in spans]
     for first in range(len(spans)):
-        said: list[str] = []
+        said = 0
         for last in range(first, len(spans)):
-            said += pieces[last]
-            if said == words:
-                return tuple(spans[first : last + 1])
-            if said != words[: len(said)]:
+            if words[said : said + len(pieces[last])] != pieces[last]:
                 break
+            said += len(pieces[last])
+            if said == len(words):
+                return tuple(spans[first : last + 1])
     raise ValueError("the quotation does not stand in its context")
 
 

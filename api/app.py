@@ -8,13 +8,15 @@ from fastapi import FastAPI
 
 from api import errors, idempotency
 from api.analyser import Analyser, Pinning
+from api.articles import Storing
 from api.database import Database
 from api.guard import Guard
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
 from api.openapi import Service
+from api.paths import WholeSegments
 from api.processes import Nursery
-from api.routes import analyses, evaluations, health, metrics, models, stances
+from api.routes import analyses, articles, evaluations, health, metrics, models, stances
 from api.tracing import Tracing
 from api.webhooks import documentation
 from api.webhooks.deliverer import Deliverer
@@ -65,13 +67,16 @@ def create_app(
     settings = app.state.settings = Settings()
     people = PeopleFile.read(settings.people)
     app.state.database = Database(settings.database)
+    app.state.storing = Storing(app.state.database, settings.max_characters, people.version)
     app.state.deliverer = Deliverer.by(settings, app.state.database)
     app.state.metrics = Metrics()
+    app.add_middleware(WholeSegments)
     idempotency.install(app, lifetime=settings.idempotency_hours * 3600)
     app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
     app.add_middleware(Guard, database=app.state.database, rate_limit=settings.rate_limit)
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)
+    app.include_router(articles.router)
     app.include_router(stances.router)
     app.include_router(evaluations.router)
     app.include_router(models.router)

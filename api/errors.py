@@ -39,10 +39,12 @@ METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not allowed
 NOT_ACCEPTABLE = Kind(406, "not-acceptable", "There is no such form of the answer")
 KEY_IN_USE = Kind(409, "idempotency-key-in-use", "The first request with this Idempotency-Key is being answered")
 WEBHOOKS_OFF = Kind(409, "webhooks-off", "The service sends no webhooks")
+PRECONDITION_FAILED = Kind(412, "precondition-failed", "The article is not in the state that the request asks for")
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
 ARTICLE_TOO_LONG = Kind(413, "article-too-long", "The article is too long")
 TOO_MANY_ROWS = Kind(413, "too-many-rows", "There are too many rows")
 NOT_JSON = Kind(415, "unsupported-media-type", "The body must be JSON")
+BAD_ARTICLE_ID = Kind(422, "bad-article-id", "The identifier of the article cannot be used")
 INVALID = Kind(422, "invalid-request", "The request does not have the form that is asked for")
 KEY_REUSED = Kind(422, "idempotency-key-reused", "The Idempotency-Key belongs to another request")
 WEBHOOK_REFUSED = Kind(422, "webhook-refused", "The webhook may not be called")
@@ -160,10 +162,16 @@ def answer(request: Request, problem: Problem) -> Response:
         title=problem.kind.title,
         status=problem.kind.status,
         detail=problem.detail,
-        instance=quote(request.url.path),
+        instance=_path(request),
         request_id=request.state.request_id,
         errors=[schemas.ProblemError(pointer=pointer, detail=detail) for pointer, detail in problem.errors],
     )
     # ASCII, because what is wrong may be a lone surrogate, which UTF-8 cannot hold.
     content = json.dumps(body.model_dump())
     return Response(content, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def _path(request: Request) -> str:
+    """The path that was asked for, as it was written."""
+    raw = request.scope.get("raw_path")
+    return quote(request.url.path) if raw is None else quote(raw, safe="/%:@!$&'()*+,;=~")

@@ -1,7 +1,7 @@
 """What goes in and out over HTTP. The answer has exactly the shape of `quotes.exports.to_dict`; a test keeps it so."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
@@ -20,6 +20,22 @@ def _encodable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_encodable)]
 
+# No control characters, and not the one that stands for what was not UTF-8.
+ARTICLE_ID_LIMITS: dict[str, Any] = {
+    "min_length": 1,
+    "max_length": 256,
+    "pattern": r"^[^\u0000-\u001f\u007f-\u009f\ufffd]+$",
+}
+
+
+def _no_direction(id: str) -> str:
+    if id in (".", ".."):
+        raise ValueError("“.” and “..” are directions in a path, and cannot be identifiers")
+    return id
+
+
+ArticleId = Annotated[Text, Field(**ARTICLE_ID_LIMITS), AfterValidator(_no_direction)]
+
 
 class _Exact(BaseModel):
     """Neither more fields than these nor fewer."""
@@ -28,15 +44,15 @@ class _Exact(BaseModel):
 
 
 def _exactly_one(schema: dict[str, Any]) -> None:
-    """Say in JSON Schema what `AnalysisRequest.exactly_one` checks."""
+    """Say in JSON Schema what `ArticleRequest.exactly_one` checks."""
     schema["oneOf"] = [
         {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
         for given, other in (("text", "html"), ("html", "text"))
     ]
 
 
-class AnalysisRequest(_Exact):
-    """An article: its `text` or its `html`, and what the caller wants to find again in the answer."""
+class ArticleRequest(_Exact):
+    """What an article says: its `text` or its `html`, and what the caller wants to find again in the answer."""
 
     model_config = ConfigDict(json_schema_extra=_exactly_one)
 
@@ -47,14 +63,19 @@ class AnalysisRequest(_Exact):
     )
     title: Text | None = Field(default=None, description="Its headline; not analysed.")
     url: Text | None = Field(default=None, description="Where it is published; never fetched.")
-    id: Text | None = Field(default=None, description="The caller's own identifier.")
 
     @model_validator(mode="after")
-    def exactly_one(self) -> "AnalysisRequest":
+    def exactly_one(self) -> Self:
         """Refuse both and neither."""
         if (self.text is None) == (self.html is None):
             raise ValueError("give exactly one of text and html")
         return self
+
+
+class AnalysisRequest(ArticleRequest):
+    """An article, with the caller's own identifier where it has one."""
+
+    id: Text | None = Field(default=None, description="The caller's own identifier.")
 
 
 class Passage(_Exact):
@@ -174,6 +195,23 @@ class Models(_Exact):
     """The models in use, by name."""
 
     models: list[Model]
+
+
+class ArticleVersion(_Exact):
+    """A version of a stored article."""
+
+    version: str = Field(description="A digest of all that decides the analysis; its entity tag.")
+    url: str = Field(description="Where its analysis is.")
+    content: str = Field(description="A digest of what was sent: equal exactly when that was the same.")
+    models: dict[str, str] = Field(description="The version of each model that decided.")
+    created: datetime = Field(description="When it was stored.")
+    received: datetime = Field(description="When it was sent, the last time.")
+
+
+class ArticleVersions(_Exact):
+    """All versions of a stored article."""
+
+    versions: list[ArticleVersion] = Field(description="The current one first.")
 
 
 class EvaluationRow(_Exact):

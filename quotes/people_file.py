@@ -6,7 +6,9 @@ that name is one of the file's; who spoke is never decided here.
 """
 
 import csv
+import hashlib
 import io
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -38,7 +40,8 @@ class PeopleFile:
         """Raises BadPeopleFile where two people have one name or alias."""
         self._named: dict[str, Person] = {}
         self._untitled: dict[str, Person | None] = {}  # None: several people have it
-        for person in people:
+        self._people = tuple(people)
+        for person in self._people:
             for name in (person.name, *person.aliases):
                 written = _folded(name)
                 other = self._named.setdefault(written, person)
@@ -61,6 +64,12 @@ class PeopleFile:
             raise BadPeopleFile(f"{path}: {reason}") from None
         except BadPeopleFile as error:
             raise BadPeopleFile(f"{path}, {error}") from None
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits: equal exactly when the names, aliases and identifiers are."""
+        people = json.dumps([(person.name, person.aliases, person.identifier) for person in self._people])
+        return hashlib.sha256(people.encode()).hexdigest()[:12]
 
     def pin(self, analysis: Analysis) -> Analysis:
         """The analysis with the file's name and identifier for every speaker in it, and an explanation that says so."""

@@ -28,7 +28,7 @@ def opened(database):
 
 
 def add(connection, name="b"):
-    connection.execute(insert(batches).values(id=name, created=1))
+    connection.execute(insert(batches).values(id=name, request_id="r", created=1))
 
 
 def count(connection):
@@ -63,7 +63,7 @@ async def test_readers_read_while_a_writer_writes_and_writers_follow_one_another
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(opened.write, slow)
-        await anyio.to_thread.run_sync(written.wait)
+        await anyio.to_thread.run_sync(written.wait, 30)
         tasks.start_soon(opened.write, add)
         assert await opened.read(count) == 0
         release.set()
@@ -73,7 +73,7 @@ async def test_readers_read_while_a_writer_writes_and_writers_follow_one_another
 async def test_rows_of_a_batch_go_with_it(opened):
     def fill(connection):
         add(connection)
-        connection.execute(insert(items).values(batch="b", position=0, received=1))
+        connection.execute(insert(items).values(batch="b", position=0, stored=0, received=1))
         connection.execute(batches.delete())
         return connection.execute(select(func.count()).select_from(items)).scalar_one()
 

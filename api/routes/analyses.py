@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from api import schemas
-from api.analyser import Analyser
-from api.answers import DOCUMENTED, Form, answer, form_accepted
+from api.answers import DOCUMENTED, Form, form_accepted
 from api.errors import (
     ARTICLE_TOO_LONG,
     BODY_TOO_LARGE,
@@ -24,10 +23,9 @@ from api.errors import (
     refusal,
 )
 from api.idempotency import PROBLEMS, claim_key
+from api.jobs import answered
 from api.workers import WorkersForClient, workers_of
 from quotes.errors import InputError
-from quotes.exports import to_dict
-from quotes.reading import from_html, from_text
 
 EXAMPLE = {
     "id": "2024-118",
@@ -78,17 +76,6 @@ async def analyse(
     """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""
     most: int = request.app.state.settings.max_characters
     try:
-        return await workers.run(partial(analysed, asked, most, form))
+        return await workers.run(partial(answered, asked, most, form))
     except InputError as error:
         raise refusal(error, "#/html" if asked.html is not None else "#/text") from error
-
-
-def analysed(asked: schemas.AnalysisRequest, max_characters: int, form: Form, analyser: Analyser) -> Response:
-    """The answer for an article. A worker's job: reading and writing too, since for a large page they take a while.
-
-    Raises InputError.
-    """
-    read = from_text if asked.html is None else from_html
-    given = (asked.text or "") if asked.html is None else asked.html
-    article = read(given, title=asked.title, url=asked.url, id=asked.id, max_characters=max_characters)
-    return answer(to_dict(analyser.analyse(article)), form)

@@ -40,6 +40,8 @@ def configure() -> None:
 
 def _without_messages(logger: Any, method: str, event: EventDict) -> EventDict:
     event.pop("color_message", None)  # uvicorn's: the same again, for a terminal
+    if event["logger"] == "asyncio":
+        event["event"] = event["event"].partition("\n")[0]  # the lines after it show what failed, its exception too
     if error := event.pop("exc_info", None):
         event["exception"] = list(_told(extract(*error)))
     return event

@@ -10,11 +10,11 @@ whether it was done, and the answer or the error. All of them end when the servi
 """
 
 import gc
+import logging
 import os
 import pickle
 import signal
 import socket
-import traceback
 from collections.abc import Callable
 from struct import Struct
 from typing import IO, Any
@@ -28,6 +28,8 @@ from quotes.reading import from_text
 LENGTH = Struct(">Q")  # before each frame: its bytes
 PROCESS_ID = Struct(">I")
 LOADED, FAILED = b"+", b"-"
+
+_log = logging.getLogger(__name__)
 
 _WARM_UP = "“We are ready for a ceasefire,” Ann Lee, the foreign minister, said on Monday."
 
@@ -98,7 +100,7 @@ def _work(connection: socket.socket, analyser: Analyser) -> None:
     except ConnectionError:
         pass  # nobody wants the answer any more
     except BaseException:
-        traceback.print_exc()
+        _log.exception("a worker failed")
     finally:
         os._exit(0)
 

@@ -1,5 +1,7 @@
 """What an operator sees of the service: metrics, logs, request ids."""
 
+import asyncio
+import gc
 import io
 import json
 import logging
@@ -147,3 +149,19 @@ async def test_no_word_of_an_article_is_logged(lines):
         assert line["request_id"]
         assert {"ExceptionGroup", "RuntimeError", "ValueError"} <= {one["type"] for one in line["exception"]}
         assert any(frame.endswith("in analyse") for one in line["exception"] for frame in one["frames"])
+
+
+def test_a_task_that_nobody_waits_for_tells_no_word_either(lines):
+    async def fail():
+        raise ValueError("hush")
+
+    async def forget():
+        task = asyncio.create_task(fail())
+        await asyncio.wait([task])
+
+    asyncio.run(forget())
+    gc.collect()
+    (line,) = lines()
+    assert line["event"] == "Task exception was never retrieved"
+    assert line["exception"][0]["type"] == "ValueError"
+    assert "hush" not in json.dumps(line)

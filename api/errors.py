@@ -13,11 +13,13 @@ from urllib.parse import quote
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import BaseRoute, Match
 
 from api import schemas
 from quotes.errors import ArticleTooLong, EmptyArticle, InputError
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MOST_ERRORS = 50  # listed in one answer
 
 
@@ -121,8 +123,8 @@ def _explained(request: Request, error: StarletteHTTPException) -> Problem:
     if kind is NOT_FOUND:
         detail = f"there is no {request.url.path}; /docs lists what there is"
     elif kind is METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
-        detail = f"{request.method} is not allowed here; allowed: {allowed}"
+        allowed = ", ".join(_methods(request))
+        return Problem(kind, f"{request.method} is not allowed here; allowed: {allowed}", headers={"Allow": allowed})
     elif kind is MALFORMED:
         cause = error.__cause__
         if isinstance(cause, UnicodeDecodeError):
@@ -131,6 +133,13 @@ def _explained(request: Request, error: StarletteHTTPException) -> Problem:
             detail = "the body is nested too deeply"
         return Problem(kind, detail, [("#", detail)])
     return Problem(kind, detail, headers=error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that are allowed at the request's path, on all of its routes; the error knows only those of the first."""
+    scopes = ({**request.scope, "method": method} for method in METHODS)
+    routes: list[BaseRoute] = request.app.routes
+    return [s["method"] for s in scopes if any(route.matches(s)[0] is Match.FULL for route in routes)]
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -1,13 +1,13 @@
 """What the service counts, for Prometheus."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
+from api.errors import METHODS
 from api.workers import Workers
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -49,13 +49,9 @@ class Metrics:
         for stance, count in stances.items():
             self._quotations.labels(stance).inc(count)
 
-    def loaded(self, models: Iterable[tuple[str, str]]) -> None:
-        """Say which models are in use, by name and version."""
-        for name, version in models:
-            self._models.labels(name).info({"version": version})
-
     def watch(self, workers: Workers) -> None:
         """Give the state that the workers are in when somebody asks."""
+        self._workers = workers
         depth = Gauge("quotes_queue_depth", "Requests that wait for a worker.", registry=self._registry)
         depth.set_function(lambda: workers.waiting)
         alive = Gauge("quotes_workers", "Worker processes that are ready or at work.", registry=self._registry)
@@ -63,5 +59,7 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The figures now, in the format that a scraper accepts, and its media type."""
+        for name, version in self._workers.models.items():
+            self._models.labels(name).info({"version": version})
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type

@@ -65,9 +65,10 @@ def main(control: socket.socket) -> None:
         control.sendall(PROCESS_ID.pack(worker))
 
 
-def warm_up(analyser: Analyser) -> None:
-    """Analyse a sentence: the first analysis is slow, and shows that there can be others."""
+def warm_up(analyser: Analyser) -> dict[str, str]:
+    """Analyse a sentence: the first analysis is slow, and shows that there can be others. The models' versions, by name."""
     analyser.analyse(from_text(_WARM_UP))
+    return {name: artefact.version for name, artefact in analyser.models.items()}
 
 
 def answered(job: bytes, analyser: Analyser) -> bytes:

@@ -55,6 +55,7 @@ class Workers:
         self._backlog: deque[asyncio.Future[WorkerProcess]] = deque()
         self._alive: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
+        self.models: Mapping[str, str] = {}  # their versions, by name; empty before they are loaded
         self._once_ready = False
         self._failed = False
         self._hiring: set[asyncio.Task[None]] = set()
@@ -181,7 +182,7 @@ class Workers:
             try:
                 worker = await self._nursery.worker(self._ended)
                 async with asyncio.timeout(self._time_limit):
-                    await worker.run(pickle.dumps(warm_up))
+                    _, self.models, _ = pickle.loads(await worker.run(pickle.dumps(warm_up)))  # noqa: S301
                 break
             except ModelsNotLoaded as error:
                 self._could_not_load(error.__cause__)

@@ -3,13 +3,17 @@
 import os
 import time
 from pathlib import Path
+from typing import ClassVar
 
+from quotes.artefacts import Artefact
 from quotes.document import Analysis
 from quotes.errors import ArtefactMissing
 
 
 class Obedient:
     """“hold PATH” waits until somebody makes the file PATH.go, “die” ends the process."""
+
+    models: ClassVar[dict[str, Artefact]] = {}
 
     def analyse(self, article):
         match article.text.split():

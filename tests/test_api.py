@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import anyio
 import httpx
@@ -17,6 +18,7 @@ from api import schemas
 from api.answers import Form
 from api.app import create_app
 from api.limits import MAX_BODY_BYTES
+from quotes.artefacts import Artefact
 from quotes.document import Analysis
 from quotes.errors import ArtefactMissing
 from quotes.exports import to_dict
@@ -34,6 +36,8 @@ URL = "/v1/analyses"
 
 class Quick:
     """Stands where the models are not what is tested."""
+
+    models: ClassVar[dict[str, Artefact]] = {}
 
     def analyse(self, article):
         return Analysis(article, ())

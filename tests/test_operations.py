@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import logs
+from quotes.artefacts import Artefact
 from quotes.reading import from_text
 from tests.test_api import URL, Canned, Quick, service
 from tests.test_exports import TEXT, analysed
@@ -64,6 +65,19 @@ async def test_quotations_are_counted_by_stance():
     assert {name[1][1]: value for name, value in found.items() if name[0] == "quotes_quotations_total"} == {
         stance: 2 * count for stance, count in expected.items()
     }
+
+
+async def test_workers_and_models_are_told():
+    class Versioned(Quick):
+        models = {"stance": Artefact("stance", None, {"files": {"a": "b"}})}  # noqa: RUF012
+
+    async with service(Versioned) as client:
+        found = await samples(client)
+    assert found["quotes_queue_depth",] == 0
+    assert found["quotes_workers",] >= 1
+    version = Versioned.models["stance"].version
+    assert found["quotes_model_info", ("model", "stance"), ("version", version)] == 1
+    assert found["process_resident_memory_bytes",] > 0
 
 
 # --- request ids ---

@@ -4,10 +4,10 @@ SAMPLE := seeds/articles/ceasefire_vote.txt
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint serve bench clean
+.PHONY: help demo test lint serve bench bench-service clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -37,6 +37,9 @@ serve: .venv/installed ## start the API on http://127.0.0.1:8000
 
 bench: .venv/installed-test ## words per second and memory, as a table
 	$(BIN)/python -m tests.benchmarks.throughput
+
+bench-service: .venv/installed-test ## how fast the API answers, and what it does with too much
+	$(BIN)/python -m tests.benchmarks.service
 
 clean: ## remove what make made
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -86,8 +86,8 @@ class Nursery:
     """The process that loads the models and forks the workers. It is started when a worker is asked for and none runs."""
 
     def __init__(self, load: Callable[[], Analyser]) -> None:
-        """`load` is pickled."""
-        self._load = load
+        """`load` is pickled: it must be a function of a module."""
+        self._load = pickle.dumps(load)
         self._failure: Exception | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -103,8 +103,10 @@ class Nursery:
                 if self._control is None:
                     self._control = await self._loaded()
                 return await self._forked(self._control, ended)
-            except OSError as error:
+            except ConnectionError as error:
                 self._bury()
+                raise ProcessEnded from error
+            except OSError as error:  # no more memory, or no more files
                 raise ProcessEnded from error
 
     def close(self) -> None:
@@ -138,7 +140,7 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # so that Ctrl+C stops the service alone, and close() all of its processes
             )
-        control.sendall(framed(pickle.dumps(self._load)))
+        control.sendall(framed(self._load))
         control.setblocking(False)
         if await _read(control, 1) == FAILED:
             self._failure = pickle.loads(await _read_all(control))  # noqa: S301 - from a process of ours

@@ -11,6 +11,7 @@ from api.analyser import Analyser, Pinning
 from api.articles import Storing
 from api.database import Database
 from api.guard import Guard
+from api.jobs import Limits
 from api.limits import MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
 from api.openapi import Service
@@ -67,7 +68,7 @@ def create_app(
     settings = app.state.settings = Settings()
     people = PeopleFile.read(settings.people)
     app.state.database = Database(settings.database)
-    app.state.storing = Storing(app.state.database, settings.max_characters, people.version)
+    app.state.storing = Storing(app.state.database, Limits.of(settings), people.version)
     app.state.deliverer = Deliverer.by(settings, app.state.database)
     app.state.metrics = Metrics()
     app.add_middleware(WholeSegments)

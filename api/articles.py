@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from api.analyser import Analyser
 from api.database import Database
-from api.jobs import Outcome, analysed_unless_known, content_of
+from api.jobs import Limits, Outcome, analysed_unless_known, content_of
 from api.schemas import ArticleRequest
 from api.tables import items, versions, waiting
 
@@ -35,7 +35,7 @@ class Storing:
     """Analyses articles that are to be stored, where their analysis is not stored yet."""
 
     database: Database
-    max_characters: int
+    limits: Limits
     people: str  # the version of the people file
 
     async def analyse(
@@ -49,7 +49,7 @@ class Storing:
         Raises InputError, and what `run` and the database raise.
         """
         known = () if id is None else await self.database.read(partial(_with_content, id, content_of(asked)))
-        return await run(partial(analysed_unless_known, asked, id, self.max_characters, self.people, known))
+        return await run(partial(analysed_unless_known, asked, id, self.limits, self.people, known))
 
 
 def store(id: str, asked: ArticleRequest, received: int, outcome: Outcome, connection: Connection) -> Stored | None:

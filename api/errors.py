@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import BaseRoute, Match
 
 from api import schemas
-from quotes.errors import ArticleTooLong, EmptyArticle, InputError
+from quotes.errors import ArticleTooDeep, ArticleTooLong, EmptyArticle, InputError
 
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -44,6 +44,7 @@ WEBHOOKS_OFF = Kind(409, "webhooks-off", "The service sends no webhooks")
 PRECONDITION_FAILED = Kind(412, "precondition-failed", "The article is not in the state that the request asks for")
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
 ARTICLE_TOO_LONG = Kind(413, "article-too-long", "The article is too long")
+ARTICLE_TOO_DEEP = Kind(413, "article-too-deep", "The elements of the article are nested too deep")
 TOO_MANY_ROWS = Kind(413, "too-many-rows", "There are too many rows")
 NOT_JSON = Kind(415, "unsupported-media-type", "The body must be JSON")
 BAD_ARTICLE_ID = Kind(422, "bad-article-id", "The identifier of the article cannot be used")
@@ -90,6 +91,8 @@ def refusal(error: InputError, pointer: str) -> Problem:
         kind = EMPTY_ARTICLE
     elif isinstance(error, ArticleTooLong):
         kind = ARTICLE_TOO_LONG
+    elif isinstance(error, ArticleTooDeep):
+        kind = ARTICLE_TOO_DEEP
     else:
         kind = UNREADABLE_ARTICLE
     return Problem(kind, str(error), [(pointer, str(error))])

@@ -14,8 +14,22 @@ from api.answers import Form, answer
 from api.schemas import AnalysisRequest, ArticleRequest
 from quotes.exports import to_dict
 from quotes.reading import from_html, from_text
+from quotes.settings import Settings
 
 _DIGITS = 32  # hexadecimal: 128 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of an article: its code points, and how many elements of its HTML lie inside each other."""
+
+    characters: int
+    nesting: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those that an installation has set."""
+        return cls(settings.max_characters, settings.max_nesting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +44,16 @@ class Outcome:
     analysis: str | None
 
 
-def answered(asked: AnalysisRequest, max_characters: int, form: Form, analyser: Analyser) -> Response:
+def answered(asked: AnalysisRequest, limits: Limits, form: Form, analyser: Analyser) -> Response:
     """The answer for an article: reading and writing are left to the workers too, for a large page they take a while.
 
     Raises InputError.
     """
-    return answer(_analysed(asked, asked.id, max_characters, analyser), form)
+    return answer(_analysed(asked, asked.id, limits, analyser), form)
 
 
 def analysed_unless_known(
-    asked: ArticleRequest, id: str | None, max_characters: int, people: str, known: Collection[str], analyser: Analyser
+    asked: ArticleRequest, id: str | None, limits: Limits, people: str, known: Collection[str], analyser: Analyser
 ) -> Outcome:
     """The analysis of an article, unless it is one of the `known` versions; `people` is the people file's version.
 
@@ -50,7 +64,7 @@ def analysed_unless_known(
     version = _digest([content_of(asked), models, people, release_of("quotes")])
     if version in known:
         return Outcome(version, models, None)
-    analysis = _analysed(asked, id, max_characters, analyser)
+    analysis = _analysed(asked, id, limits, analyser)
     return Outcome(version, models, json.dumps(analysis, ensure_ascii=False, separators=(",", ":")))
 
 
@@ -59,10 +73,12 @@ def content_of(asked: ArticleRequest) -> str:
     return _digest(asked.model_dump(include=set(ArticleRequest.model_fields), exclude_none=True))
 
 
-def _analysed(asked: ArticleRequest, id: str | None, max_characters: int, analyser: Analyser) -> dict[str, Any]:
-    read = from_text if asked.html is None else from_html
-    given = (asked.text or "") if asked.html is None else asked.html
-    article = read(given, title=asked.title, url=asked.url, id=id, max_characters=max_characters)
+def _analysed(asked: ArticleRequest, id: str | None, limits: Limits, analyser: Analyser) -> dict[str, Any]:
+    about = {"title": asked.title, "url": asked.url, "id": id}
+    if asked.html is None:
+        article = from_text(asked.text or "", **about, max_characters=limits.characters)
+    else:
+        article = from_html(asked.html, **about, max_characters=limits.characters, max_nesting=limits.nesting)
     return to_dict(analyser.analyse(article))
 
 

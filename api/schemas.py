@@ -90,6 +90,61 @@ class Passage(_Exact):
     source_end: int | None = Field(description="Offset in the HTML that was sent, in code points; null for text.")
 
 
+class TextQuoteSelector(_Exact):
+    """Of the W3C Web Annotation model: the words, and up to 32 code points before and after them.
+
+    For HTML they are those of the `textContent` of its body, or of the element whose content the fragment becomes, wherever
+    `range` is known.
+    """
+
+    type: Literal["TextQuoteSelector"]
+    exact: str
+    prefix: str
+    suffix: str
+
+
+class TextPositionSelector(_Exact):
+    """Of the W3C Web Annotation model: code points of the text, for HTML of the same `textContent`."""
+
+    type: Literal["TextPositionSelector"]
+    start: int
+    end: int
+
+
+class Point(_Exact):
+    """A place in a text node of the DOM."""
+
+    path: str = Field(
+        description="XPath to the text node: from the document where it begins with “/” (a page was sent), else from the "
+        "element whose content the fragment becomes."
+    )
+    offset: int = Field(description="Offset in the node, in Unicode code points.")
+    utf16_offset: int = Field(description="Offset in the node, in UTF-16 code units, as DOM ranges count.")
+
+
+class Range(_Exact):
+    """A range of the DOM that a browser makes of the HTML."""
+
+    start: Point
+    end: Point
+
+
+class Selectors(_Exact):
+    """Ways to find a span again."""
+
+    quote: TextQuoteSelector
+    position: TextPositionSelector | None = Field(
+        description="Null for HTML where it is not certain, or not the same with and without scripts (<noscript>)."
+    )
+    range: Range | None = Field(description="Null for text, and for HTML where it is not certain.")
+
+
+class QuotedPassage(Passage):
+    """A span of a quotation."""
+
+    selectors: Selectors
+
+
 class Speaker(_Exact):
     """Who is quoted, and how that is known."""
 
@@ -126,7 +181,7 @@ class Quotation(_Exact):
 
     text: str = Field(description="The quoted words; the spans joined by blanks.")
     kind: QuotationKind
-    spans: list[Passage] = Field(
+    spans: list[QuotedPassage] = Field(
         min_length=1, description="Without the marks. Several where it is interrupted or runs over paragraphs."
     )
     speaker: Speaker | None = Field(description="Null for what is not speech.")

@@ -106,7 +106,7 @@ def _analyse(args: argparse.Namespace) -> int:
     def articles() -> Iterator[Article]:
         for file in files:
             try:
-                yield from_file(file, max_characters=settings.max_characters)
+                yield from_file(file, max_characters=settings.max_characters, max_nesting=settings.max_nesting)
             except InputError as error:
                 unread.append(error)
                 console.print(f"quotes: {error}", markup=False, highlight=False, soft_wrap=True)

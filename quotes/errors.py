@@ -4,6 +4,7 @@
     ├── InputError                what was given cannot be read: the caller's to mend
     │   ├── EmptyArticle          there is no text in it
     │   ├── ArticleTooLong        longer than the limit
+    │   ├── ArticleTooDeep        elements of its HTML nested deeper than the limit
     │   ├── UnreadableArticle     not text, or not in a form that is known
     │   ├── BadRows               rows of a test set that cannot be used
     │   └── BadPeopleFile         a people file that cannot be used
@@ -30,6 +31,10 @@ class EmptyArticle(InputError):
 
 class ArticleTooLong(InputError):
     """The article is longer than the limit."""
+
+
+class ArticleTooDeep(InputError):
+    """The elements of the article's HTML are nested deeper than the limit."""
 
 
 class UnreadableArticle(InputError):

@@ -4,10 +4,12 @@ import csv
 import io
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from quotes.document import Analysis, Article, Quotation, Span, Speaker, Stance
+from quotes.dom import Point
+from quotes.positions import Selectors, selectors
 from quotes.reading import source_span
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -44,9 +46,11 @@ def to_dict(analysis: Analysis) -> dict[str, Any]:
     Wherever the article is pointed into, `text` says what is there; `start` and `end` count Unicode code points of the
     article's text, `utf16_start` and `utf16_end` UTF-16 code units of the same (JavaScript's), and for an article that
     came as HTML `source_start` and `source_end` count code points of that HTML, else they are null. All ends are
-    exclusive. `article.text` is the text that was extracted from HTML, else null: the caller has it.
+    exclusive. `article.text` is the text that was extracted from HTML, else null: the caller has it. The `selectors` of a
+    quotation's spans are those of `quotes.positions`.
     """
-    return _Export(analysis.article).analysis(analysis)
+    spans = list(dict.fromkeys(span for quotation in analysis.quotations for span in quotation.spans))
+    return _Export(analysis.article, spans).analysis(analysis)
 
 
 def stance_to_dict(context: str, quotation: Iterable[Span], stance: Stance) -> dict[str, Any]:
@@ -66,11 +70,15 @@ def to_csv(analyses: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 class _Export:
-    """Writes what points into one article; counts its UTF-16 surrogate pairs once."""
+    """Writes what points into one article; counts its UTF-16 surrogate pairs once, and parses its HTML once.
 
-    def __init__(self, article: Article) -> None:
+    `spans` are those of quotations, which have selectors.
+    """
+
+    def __init__(self, article: Article, spans: Sequence[Span] = ()) -> None:
         self._article = article
-        self._astral = [match.start() for match in _ASTRAL.finditer(article.text)]
+        self._astral = [match.start() for match in _ASTRAL.finditer(self._article.text)]
+        self._selectors = dict(zip(spans, selectors(self._article, spans), strict=True))
 
     def analysis(self, analysis: Analysis) -> dict[str, Any]:
         article = self._article
@@ -93,7 +101,9 @@ class _Export:
         return {
             "text": quotation.text(self._article),
             "kind": quotation.kind.value,
-            "spans": [self.passage(span) for span in quotation.spans],
+            "spans": [
+                {**self.passage(span), "selectors": _selectors(self._selectors[span])} for span in quotation.spans
+            ],
             "speaker": None if quotation.speaker is None else self._speaker(quotation.speaker),
             "stance": None if quotation.stance is None else self.stance(quotation.stance),
         }
@@ -137,6 +147,20 @@ class _Export:
 
     def _utf16(self, offset: int) -> int:
         return offset + bisect_left(self._astral, offset)
+
+
+def _selectors(found: Selectors) -> dict[str, Any]:
+    quote = {"exact": found.exact, "prefix": found.prefix, "suffix": found.suffix}
+    position, place = found.position, found.range
+    return {
+        "quote": {"type": "TextQuoteSelector", **quote},
+        "position": position and {"type": "TextPositionSelector", "start": position.start, "end": position.end},
+        "range": place and {"start": _point(place.start), "end": _point(place.end)},
+    }
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {"path": point.path, "offset": point.offset, "utf16_offset": point.utf16_offset}
 
 
 def _csv_row(article: Mapping[str, Any], quotation: Mapping[str, Any]) -> list[object]:

@@ -100,10 +100,17 @@ def _body(purpose: str, value: str) -> dict[str, str]:
 
 
 def _selectors(span: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"type": "TextQuoteSelector", "exact": span["text"]},
-        {"type": "TextPositionSelector", "start": span["start"], "end": span["end"]},
-    ]
+    found = span["selectors"]
+    selectors = [selector for selector in (found["quote"], found["position"]) if selector is not None]
+    if place := found["range"]:
+        ends = {"startSelector": _point(place["start"]), "endSelector": _point(place["end"])}
+        selectors.append({"type": "RangeSelector", **ends})
+    return selectors
+
+
+def _point(point: Mapping[str, Any]) -> dict[str, Any]:
+    at = {"type": "TextPositionSelector", "start": point["offset"], "end": point["offset"]}
+    return {"type": "XPathSelector", "value": point["path"], "refinedBy": at}
 
 
 def _known(properties: dict[str, Any]) -> dict[str, Any]:

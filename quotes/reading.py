@@ -2,10 +2,6 @@
 
 Text is kept exactly as received. HTML is reduced to the text that a browser would show, and every code point of that
 text remembers the offset in the HTML that it came from.
-
-HTML is scanned with one regular expression, not with `html.parser`: that one needs time quadratic in the length of
-hostile input (70 s were measured for 60 kB of unclosed tags) and raises AssertionError on `<![x[y`. Every token here
-consumes what it looked at, so the time is linear, and what is no token is a character of text, so nothing can fail.
 """
 
 import codecs
@@ -14,11 +10,10 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from html import unescape
-from html.entities import html5
 
 from quotes.document import Article, Span
 from quotes.errors import ArticleTooLong, EmptyArticle, InputError, UnreadableArticle
+from quotes.markup import MAX_NESTING, TOKEN, check_nesting, dereferenced
 
 MAX_CHARACTERS = 1_000_000
 
@@ -32,23 +27,6 @@ _LOOKS_LIKE_HTML = re.compile(
         < (?: !doctype\s+html
             | (?:html|head|body|main|article|section|header|div|p|h[1-6]|ul|ol|table|figure|blockquote) [\s/>] )""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
-)
-
-# The end of a tag: attributes, whose quoted values may hold ">", then ">" or the end of the source.
-_TAG_REST = r"""(?: [^>"'=]++ | = [ \t\n\r\f]*+ (?: "[^"]*+" | '[^']*+' )?+ | ["'] )*+ (?: > | \Z )"""
-
-_TOKEN = re.compile(
-    rf"""
-    (?P<text> (?: [^<&]++ | < (?! [a-zA-Z!?/] ) | & (?! [\#a-zA-Z] ) )++ )
-  | (?P<reference> & (?: \#[0-9]+ | \#[xX][0-9a-fA-F]+ | [a-zA-Z][a-zA-Z0-9]{{0,31}} ) ;? )
-  | <!-- (?: -?> | .*? (?: --!?> | \Z ) )
-  | < (?P<raw> (?i: script | style | title | textarea | iframe | noembed | noframes | xmp ) ) (?= [ \t\n\r\f/>] )
-      {_TAG_REST} .*? (?: </ (?i: (?P=raw) ) (?= [ \t\n\r\f/>] ) {_TAG_REST} | \Z )
-  | < (?P<end> /? ) (?P<name> [a-zA-Z] [^ \t\n\r\f/>]*+ ) {_TAG_REST}
-  | < (?: [!?] | / (?= [^a-zA-Z] ) ) [^>]*+ (?: > | \Z )
-  | (?P<stray> . )
-    """,
-    re.VERBOSE | re.DOTALL,
 )
 
 # What browsers collapse: a no-break space is not among them. A run is words with single spaces between them.
@@ -89,6 +67,7 @@ def from_html(
     url: str | None = None,
     id: str | None = None,
     max_characters: int = MAX_CHARACTERS,
+    max_nesting: int = MAX_NESTING,
 ) -> Article:
     """An article from an HTML page or fragment, however broken.
 
@@ -98,20 +77,24 @@ def from_html(
     `Article.source_offsets` gives where each code point of the text stands in it, or where the reference or tag begins
     that it stands for.
 
-    Raises what `from_text` raises; `max_characters` counts the text, not the mark-up.
+    Raises what `from_text` raises, where `max_characters` counts the text, not the mark-up; and ArticleTooDeep when more
+    than `max_nesting` elements lie inside each other, as `quotes.markup.check_nesting` counts them.
     """
+    check_nesting(html, max_nesting)
     visible = _visible(html)
     text, offsets = "".join(visible.pieces), tuple(visible.offsets)
     read = Article(text, title, url, id, source=html, source_offsets=offsets, blockquotes=tuple(visible.blockquotes))
     return _checked(read, max_characters)
 
 
-def from_file(path: str | os.PathLike[str], *, max_characters: int = MAX_CHARACTERS) -> Article:
+def from_file(
+    path: str | os.PathLike[str], *, max_characters: int = MAX_CHARACTERS, max_nesting: int = MAX_NESTING
+) -> Article:
     """The article in a UTF-8 file, or from standard input where `path` is "-"; its path becomes its id.
 
     It is HTML where the name ends in .html, .htm or .xhtml, text where it ends in .txt or .md, and otherwise what its
-    beginning looks like. A byte order mark is dropped. Raises what `from_text` raises, and UnreadableArticle when the
-    file cannot be opened or is not UTF-8 text.
+    beginning looks like. A byte order mark is dropped. Raises what `from_text` and `from_html` raise, and
+    UnreadableArticle when the file cannot be opened or is not UTF-8 text.
     """
     name = os.fsencode(path).decode("utf-8", "replace")
     most = max_characters * _BYTES_PER_CHARACTER
@@ -124,8 +107,10 @@ def from_file(path: str | os.PathLike[str], *, max_characters: int = MAX_CHARACT
         if len(data) > most:
             raise ArticleTooLong(f"it has more than {most:,} bytes; give an article, not a whole archive")
         text = _decoded(data)
-        read = from_html if _is_html(name, text) else from_text
-        return read(text, id=None if name == "-" else name, max_characters=max_characters)
+        id = None if name == "-" else name
+        if _is_html(name, text):
+            return from_html(text, id=id, max_characters=max_characters, max_nesting=max_nesting)
+        return from_text(text, id=id, max_characters=max_characters)
     except OSError as error:
         raise UnreadableArticle(f"{name}: {error.strerror or error}") from None
     except InputError as error:
@@ -155,9 +140,9 @@ def source_span(article: Article, span: Span) -> Span:
         return Span(at, at)
     last = offsets[span.end - 1]
     width = 1
-    if source[last] in "&<" and (token := _TOKEN.match(source, last)):
+    if source[last] in "&<" and (token := TOKEN.match(source, last)):
         if token["reference"]:
-            _, width = _dereferenced(token["reference"])
+            _, width = dereferenced(token["reference"])
         elif token["name"]:
             width = len(token[0])
     return Span(offsets[span.start], last + width)
@@ -262,7 +247,7 @@ def _visible(source: str) -> _Text:
     hidden = 0  # how many elements on the stack are ignored ones
     quoted_from: int | None = None  # where in the text the outermost <blockquote> that is open began
 
-    for token in _TOKEN.finditer(source, *_main_part(source)):
+    for token in TOKEN.finditer(source, *_main_part(source)):
         at = token.start()
         if token["name"]:
             name = token["name"].lower()
@@ -297,7 +282,7 @@ def _visible(source: str) -> _Text:
         elif hidden:
             continue
         elif token["reference"]:
-            character, width = _dereferenced(token["reference"])
+            character, width = dereferenced(token["reference"])
             if character in _COLLAPSED and not opened["pre"]:
                 text.blank(at)
             elif character:  # a reference to a control character stands for nothing
@@ -314,7 +299,7 @@ def _visible(source: str) -> _Text:
 
 def _main_part(source: str) -> tuple[int, int]:
     """The inside of the only <article>, else of the only <main>, else everything."""
-    tags = [token for token in _TOKEN.finditer(source) if token["name"]]
+    tags = [token for token in TOKEN.finditer(source) if token["name"]]
     for name in ("article", "main"):
         same = [token for token in tags if token["name"].lower() == name]
         starts = [token for token in same if not token["end"]]
@@ -323,17 +308,3 @@ def _main_part(source: str) -> tuple[int, int]:
             ends = (token.start() for token in same if token["end"] and token.start() >= start)
             return start, next(ends, len(source))
     return 0, len(source)
-
-
-def _dereferenced(written: str) -> tuple[str, int]:
-    """What a character reference such as "&eacute;" stands for, and how many of its characters belong to it.
-
-    A name may run into the word after it ("&ampersand"); what is no reference at all is its "&".
-    """
-    if written[1] == "#":
-        # No code point needs this many digits, and Python refuses to read thousands of them.
-        return (unescape(written) if len(written) <= 20 else "\ufffd"), len(written)
-    for end in range(len(written), 2, -1):
-        if (character := html5.get(written[1:end])) is not None:
-            return character, end
-    return "&", 1

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quotes.errors import InputError
+from quotes.markup import MAX_NESTING
 from quotes.reading import MAX_CHARACTERS
 
 
@@ -88,6 +89,9 @@ class Settings(BaseSettings):
     )
     webhook_networks: Annotated[str, AfterValidator(_networks)] | None = Field(
         default=None, description="networks that webhooks may call besides public addresses, with commas between them"
+    )
+    max_nesting: int = Field(
+        default=MAX_NESTING, ge=1, description="the most elements of an article's HTML that lie inside each other"
     )
     max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
 

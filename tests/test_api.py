@@ -208,6 +208,13 @@ async def test_the_article_length_is_a_setting(monkeypatch):
         assert_problem(await client.post(URL, json={"text": "four"}), 413, "article-too-long", ["#/text"])
 
 
+async def test_the_nesting_of_html_is_a_setting(monkeypatch):
+    monkeypatch.setenv("QUOTES_MAX_NESTING", "3")
+    async with service() as client:
+        assert (await client.post(URL, json={"html": "<div>" * 3 + "text"})).status_code == 200
+        assert_problem(await client.post(URL, json={"html": "<div>" * 4 + "text"}), 413, "article-too-deep", ["#/html"])
+
+
 async def test_failures_are_problems_that_tell_nothing():
     class Broken(Quick):
         def analyse(self, article):

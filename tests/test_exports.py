@@ -91,6 +91,24 @@ def test_everything_is_exported_and_every_offset_leads_to_its_text(article):
     assert (third["kind"], third["speaker"], third["stance"]) == ("not_speech", None, None)
     assert out["diagnostics"][0]["code"] == "unclosed_mark"
 
+    assert first["spans"][0]["selectors"] == {
+        "quote": {
+            "type": "TextQuoteSelector",
+            "exact": "No 𝒳 truce",
+            "prefix": "“",
+            "suffix": ",” Ann Lee said, “not now.” It may"[:32]
+            if not html
+            else ",” Ann\nLee said, “not now.” It ma"[:32],
+        },
+        "position": {"type": "TextPositionSelector", "start": 1, "end": 11},
+        "range": {
+            "start": {"path": "p[1]/text()[1]", "offset": 1, "utf16_offset": 1},
+            "end": {"path": "p[1]/b[1]/text()[1]", "offset": 5, "utf16_offset": 5},
+        }
+        if html
+        else None,
+    }
+
     utf16 = article.text.encode("utf-16-le")
     passages = [*first["spans"], *second["spans"], first["speaker"]["mention"], *stance["reasons"], *out["diagnostics"]]
     for passage in passages:

@@ -15,7 +15,10 @@ ALLOWED = {
     "characters": set(),
     "cues": set(),
     "artefacts": {"errors"},
-    "reading": {"document", "errors"},
+    "markup": {"errors"},
+    "reading": {"document", "errors", "markup"},
+    "dom": {"document", "markup"},
+    "positions": {"document", "dom", "reading"},
     "uniform": {"characters", "document"},
     "marks": {"document", "uniform"},
     "faster_stanza": set(),
@@ -32,7 +35,7 @@ ALLOWED = {
     "attribution": {"candidates", "document", "names", "parsing", "ranker", "speech"},
     "stance_features": {"document"},
     "stance": {"artefacts", "document", "errors", "stance_features"},
-    "settings": {"errors", "reading"},
+    "settings": {"errors", "markup", "reading"},
     "pipeline": {
         "artefacts",
         "attribution",
@@ -46,7 +49,7 @@ ALLOWED = {
         "stance_features",
         "uniform",
     },
-    "exports": {"document", "reading"},
+    "exports": {"document", "dom", "positions", "reading"},
     "linked_data": {"document"},
     "terminal": set(),
     "evaluation": set(),
@@ -110,6 +113,7 @@ HEAVY = {
     "sklearn": {"stance"},
     "skops": {"stance", "ranker"},
     "matplotlib": {"evaluation.plots"},
+    "selectolax": {"dom"},
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quotes.document import Article, Span
-from quotes.errors import ArticleTooLong, EmptyArticle, InputError, UnreadableArticle
+from quotes.errors import ArticleTooDeep, ArticleTooLong, EmptyArticle, InputError, UnreadableArticle
 from quotes.reading import from_file, from_html, from_text, source_span
 
 # --- text ---
@@ -203,6 +203,48 @@ def test_only_html_has_a_source():
         source_span(from_text("text"), Span(0, 1))
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 10 + "text",
+        "<p>text" * 100,
+        "<p><span>text" * 100,
+        "<ul>" + "<li><b>text</b>" * 100,
+        "<table>" + "<tr><td>a<td>b" * 100,
+        "<br><img><hr>" * 100 + "text",
+        "<a name=x>text" * 100,
+        "<svg>" + "<path/>" * 100 + "</svg>text",
+        "<!-- " + "<div>" * 100 + " -->text",
+        "<div><span></div>text" * 100,
+    ],
+)
+def test_what_is_not_nested_is_not_refused(html):
+    assert from_html(html, max_nesting=10).text
+
+
+@pytest.mark.parametrize(
+    ("html", "at"),
+    [
+        ("<div>" * 11 + "text", 50),
+        ("<DIV/>" * 11 + "text", 60),
+        ("<ul>" + "<b>" * 11, 31),
+        ("<div><table><tr><td></div>" * 9 + "text", 64),  # the table is in the way of </div>
+        ("<span><p></span></p>" * 2 + "<div>" * 11, 80),
+        ("<b><div></b></b>" * 11 + "text", 147),  # </b> does not end the <div>
+    ],
+)
+def test_deep_nesting_is_refused_with_the_place_and_the_setting(html, at):
+    with pytest.raises(ArticleTooDeep, match=rf"at offset {at} lies inside 10 other.*QUOTES_MAX_NESTING"):
+        from_html(html, max_nesting=10)
+
+
+def test_nesting_is_a_limit_of_files_too(tmp_path):
+    (tmp_path / "a.html").write_text("<div>" * 11 + "text")
+    assert from_file(tmp_path / "a.html").text == "text"
+    with pytest.raises(ArticleTooDeep, match=r"a\.html: the <div>"):
+        from_file(tmp_path / "a.html", max_nesting=10)
+
+
 PIECES = st.one_of(
     st.sampled_from(
         "<p> </p> <br> <div> </div> <q> </q> <nav> </nav> <article> </article> <main> </main> <b> </b> "
@@ -255,7 +297,7 @@ def test_reading_time_is_linear(piece):
         html = "<div>" * (length // 10) + "x" + piece * (length // len(piece))
         start = time.process_time()
         with suppress(EmptyArticle):
-            from_html(html)
+            from_html(html, max_nesting=length)
         return time.process_time() - start
 
     # Twenty times the length; quadratic would be four hundred times the time. The constant covers a clock too coarse.

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from api import schemas
 from api.answers import DOCUMENTED, Form, form_accepted
 from api.errors import (
+    ARTICLE_TOO_DEEP,
     ARTICLE_TOO_LONG,
     BODY_TOO_LARGE,
     EMPTY_ARTICLE,
@@ -23,7 +24,7 @@ from api.errors import (
     refusal,
 )
 from api.idempotency import PROBLEMS, claim_key
-from api.jobs import answered
+from api.jobs import Limits, answered
 from api.workers import WorkersForClient, workers_of
 from quotes.errors import InputError
 
@@ -56,6 +57,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
             MALFORMED,
             NOT_ACCEPTABLE,
             BODY_TOO_LARGE,
+            ARTICLE_TOO_DEEP,
             ARTICLE_TOO_LONG,
             NOT_JSON,
             INVALID,
@@ -74,8 +76,8 @@ async def analyse(
     form: Annotated[Form, Depends(form_accepted)],
 ) -> Response:
     """Find every direct quotation in an article, who said it and how that is known, and its stance on a ceasefire."""
-    most: int = request.app.state.settings.max_characters
+    limits = Limits.of(request.app.state.settings)
     try:
-        return await workers.run(partial(answered, asked, most, form))
+        return await workers.run(partial(answered, asked, limits, form))
     except InputError as error:
         raise refusal(error, "#/html" if asked.html is not None else "#/text") from error

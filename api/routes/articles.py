@@ -15,6 +15,7 @@ from api.articles import Stored, Storing
 from api.conditions import Conditions, conditions, entity_tag
 from api.database import Database, database_of
 from api.errors import (
+    ARTICLE_TOO_DEEP,
     ARTICLE_TOO_LONG,
     BAD_ARTICLE_ID,
     BODY_TOO_LARGE,
@@ -69,6 +70,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
             NOT_ACCEPTABLE,
             PRECONDITION_FAILED,
             BODY_TOO_LARGE,
+            ARTICLE_TOO_DEEP,
             ARTICLE_TOO_LONG,
             NOT_JSON,
             BAD_ARTICLE_ID,

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-# Where the search path does not have it, Debian's and Fedora's names for it.
+# What systems call it.
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    """A page of the system's own Chromium that can reach nothing but this machine."""
+    """A page of the system's own Chromium that can reach nothing but this machine.
+
+    Not for the whole session: while Playwright runs, no other test can have an event loop.
+    """
     executable = next(filter(None, map(shutil.which, _NAMES)), None)
     if executable is None:
         pytest.skip("there is no Chromium on this system (Debian: apt-get install chromium)")

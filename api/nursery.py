@@ -37,10 +37,8 @@ _WARM_UP = "“We are ready for a ceasefire,” Ann Lee, the foreign minister, s
 def main(control: socket.socket) -> None:
     """Load the models and fork workers until the service's process has gone."""
     logs.configure()
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            stop, signal.SIG_IGN
-        )  # who stops the service may signal all its processes; it decides when we end
+    for stop in (signal.SIGINT, signal.SIGTERM):  # may be sent to all processes; the service's decides when we end
+        signal.signal(stop, signal.SIG_IGN)
     with control.makefile("rb") as stream:
         load = pickle.loads(_received(stream) or b"")  # noqa: S301 - from the service's own process
     try:

@@ -57,7 +57,7 @@ class Workers:
         self._idle: list[WorkerProcess] = []
         self.models: Mapping[str, str] = {}  # their versions, by name; empty before they are loaded
         self._once_ready = False
-        self._failed = False
+        self._failure: BaseException | None = None  # why the models could not be loaded
         self._hiring: set[asyncio.Task[None]] = set()
         for _ in range(count):
             self._hire()
@@ -76,8 +76,9 @@ class Workers:
         """Raise Problem (503) unless there is a worker that has analysed a sentence."""
         if self._alive:
             return
-        if self._failed:
-            raise Problem(NOT_READY, "the models could not be loaded; the service's log says why")
+        if self._failure:
+            why = f"the service's log says why ({type(self._failure).__name__})"
+            raise Problem(NOT_READY, f"the models could not be loaded; {why}")
         raise Problem(NOT_READY, "the models are being loaded; try again in a few seconds", headers=_LOADING)
 
     async def run(self, job: Callable[[Analyser], Answer], backlog: bool = False) -> Answer:
@@ -90,7 +91,7 @@ class Workers:
         """
         if backlog:
             return await self._run(job, self._backlog, None)
-        if not self._once_ready or self._failed:
+        if not self._once_ready or self._failure:
             self.require_ready()
         if self._present >= self._places:
             detail = f"{self._present} requests are worked on or wait, which is as many as may; try again in a second"
@@ -185,7 +186,7 @@ class Workers:
                     _, self.models, _ = pickle.loads(await worker.run(pickle.dumps(warm_up)))  # noqa: S301
                 break
             except ModelsNotLoaded as error:
-                self._could_not_load(error.__cause__)
+                self._could_not_load(error.__cause__ or error)
                 return
             except (ProcessEnded, TimeoutError):
                 _log.warning("a process ended before it was ready; trying again in %g seconds", pause)
@@ -202,9 +203,9 @@ class Workers:
                 self._idle.remove(worker)
             self._hire()
 
-    def _could_not_load(self, error: BaseException | None) -> None:
-        if not self._failed:
-            self._failed = True
+    def _could_not_load(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
             explained = isinstance(error, QuotesError)
             _log.error("the models could not be loaded: %s", error, exc_info=None if explained else error)
 

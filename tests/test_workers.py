@@ -176,12 +176,13 @@ async def test_the_backlog_goes_last_and_takes_no_place(held, tmp_path):
 # --- what goes wrong ---
 
 
-async def test_a_job_that_takes_too_long_is_ended_and_the_others_go_on(tmp_path):
+@pytest.mark.parametrize("backlog", [False, True])
+async def test_a_job_that_takes_too_long_is_ended_and_the_others_go_on(tmp_path, backlog):
     slow, fine = Held(tmp_path, "slow"), Held(tmp_path, "fine")
     async with workers(count=2) as pool, asking(pool, fine.job) as unharmed:
         other = await fine.began()
         pool._time_limit = 0.2
-        await refused(TIME_LIMIT, pool.run(slow.job))
+        await refused(TIME_LIMIT, pool.run(slow.job, backlog))
         hung = await slow.began()
         await gone(hung)
         fine.end()
@@ -248,6 +249,7 @@ async def test_models_that_cannot_be_loaded_are_told(caplog):
             while "loaded; the" not in (problem := await refused(NOT_READY, pool.run(process_id))).detail:
                 await anyio.sleep(0.01)
         assert "secret" not in problem.detail
+        assert "ArtefactMissing" in problem.detail
         with pytest.raises(Problem):
             pool.require_ready()
     assert caplog.text.count("no models in /secret/place") == 1

@@ -4,11 +4,15 @@ FastAPI knows the routes; that a key may be needed, that there may be a limit, t
 that problems have a media type of their own is said here.
 """
 
+import json
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI
+from starlette.routing import compile_path
 
 from api.errors import (
     DATABASE_UNUSABLE,
@@ -31,6 +35,8 @@ _HEADERS = {
     "WWW-Authenticate": ("Which key is needed.", 'Bearer realm="quotes"'),
 }
 _KEY = "apiKey"
+# Requests that were made, with the answers of the shipped models; `python -m tests.examples` writes them.
+EXAMPLES = Path(__file__).with_name("examples.json")
 
 
 class Service(FastAPI):
@@ -47,8 +53,11 @@ class Service(FastAPI):
             }
             described = "A key that `quotes keys create` printed. None is asked for as long as none was made."
             components["securitySchemes"] = {_KEY: {"type": "http", "scheme": "bearer", "description": described}}
+            exchanges = json.loads(EXAMPLES.read_text(encoding="utf-8"))
             for path, method, operation in operations(document):
                 _complete(operation, method, path)
+                for exchange in exchanges:
+                    _illustrate(operation, method, path, exchange)
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -61,6 +70,9 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def _complete(operation: dict[str, Any], method: str, path: str) -> None:
+    for parameter in operation.get("parameters", []):
+        if "anyOf" in parameter["schema"]:  # a header that is not sent is no null
+            parameter["schema"] = next(kind for kind in parameter["schema"]["anyOf"] if kind != {"type": "null"})
     responses: dict[str, dict[str, Any]] = operation["responses"]
     scope = scope_needed(method, path)
     operation["security"] = [{}, {_KEY: [scope.value]}] if scope else []
@@ -100,3 +112,24 @@ def _add(responses: dict[str, dict[str, Any]], kind: Kind) -> None:
     response = responses.setdefault(str(kind.status), {"description": kind.title})
     if kind.title not in response["description"].split("; "):
         response["description"] += f"; {kind.title}"
+
+
+def _illustrate(operation: dict[str, Any], method: str, path: str, exchange: dict[str, Any]) -> None:
+    """Add a request and its answer to the operation, if they are its own."""
+    asked = compile_path(path)[0].match(exchange["path"])
+    if asked is None or exchange["method"] != method:
+        return
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path":
+            parameter["example"] = unquote(asked[parameter["name"]])
+    if "body" in exchange:
+        _add_example(operation["requestBody"]["content"]["application/json"], exchange, exchange["body"])
+    if exchange.get("type"):
+        content = operation["responses"][str(exchange["status"])]["content"]
+        _add_example(content[exchange["type"]], exchange, exchange["answer"])
+
+
+def _add_example(content: dict[str, Any], exchange: dict[str, Any], value: Any) -> None:
+    examples = content.setdefault("examples", {})
+    if all(example["value"] != value for example in examples.values()):
+        examples[exchange["name"]] = {"summary": exchange["summary"], "value": value}

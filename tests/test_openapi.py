@@ -9,6 +9,7 @@ from api.guard import METRICS, scope_needed
 from api.limits import MAX_EVALUATION_BYTES
 from api.openapi import operations
 from quotes.cli import main
+from tests import examples
 from tests.test_api import assert_problem, service
 
 pytestmark = pytest.mark.anyio
@@ -56,13 +57,51 @@ async def test_the_document_is_complete():
             for status, response in operation["responses"].items():
                 assert "X-Request-Id" in response["headers"]
                 if status >= "400":
-                    assert response["content"] == {
-                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-                    }
+                    ((media_type, content),) = response["content"].items()
+                    assert media_type == "application/problem+json"
+                    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
                 if status in ("401", "403"):
                     assert "WWW-Authenticate" in response["headers"]
                 if status == "429":
                     assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= response["headers"].keys()
+
+
+async def test_every_operation_has_an_example_of_its_answer():
+    async with documented_service() as (_, document):
+        for path, _, operation in operations(document):
+            contents = [
+                content
+                for status, response in operation["responses"].items()
+                for content in response.get("content", {}).values()
+                if status.startswith("2")
+            ]
+            assert path == METRICS or not contents or any("examples" in content for content in contents), path
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                assert content["examples"]
+
+
+async def test_the_examples_are_what_the_shipped_models_answer(pipeline):
+    """When models or forms of answers change, `python -m tests.examples` writes the examples anew."""
+    async with service(lambda: pipeline) as client:
+        now = await examples.held_again(client)
+    written = examples.recorded()
+    assert len(written) == len(now)
+    for before, after in zip(written, now, strict=True):
+        assert_same(examples.settled(after), examples.settled(before), after["name"])
+
+
+def assert_same(value, expected, at):
+    """Equal; numbers nearly, since other machines round otherwise."""
+    if isinstance(expected, dict):
+        assert value.keys() == expected.keys(), at
+        for key, part in expected.items():
+            assert_same(value[key], part, f"{at}/{key}")
+    elif isinstance(expected, list):
+        assert len(value) == len(expected), at
+        for position, part in enumerate(expected):
+            assert_same(value[position], part, f"{at}/{position}")
+    else:
+        assert value == (pytest.approx(expected, abs=1e-3) if isinstance(expected, float) else expected), at
 
 
 # --- one shape of errors ---

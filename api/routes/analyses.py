@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api import schemas
 from api.answers import DOCUMENTED, Form, form_accepted
@@ -27,12 +27,6 @@ from api.idempotency import PROBLEMS, claim_key
 from api.jobs import Limits, answered
 from api.workers import WorkersForClient, workers_of
 from quotes.errors import InputError
-
-EXAMPLE = {
-    "id": "2024-118",
-    "title": "Minister rules out truce",
-    "text": "“There will be no ceasefire while the shelling goes on,” Foreign Minister Ann Lee said on Monday.",
-}
 
 
 def json_only(request: Request) -> None:
@@ -70,7 +64,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"], dependencies=[Depends(json_o
     },
 )
 async def analyse(
-    asked: Annotated[schemas.AnalysisRequest, Body(openapi_examples={"text": {"value": EXAMPLE}})],
+    asked: schemas.AnalysisRequest,
     request: Request,
     workers: Annotated[WorkersForClient, Depends(workers_of)],
     form: Annotated[Form, Depends(form_accepted)],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Connection
 
 from api import articles, schemas
@@ -36,7 +36,7 @@ from api.errors import (
 )
 from api.jobs import Outcome
 from api.paths import article_id, article_path
-from api.routes.analyses import EXAMPLE, json_only
+from api.routes.analyses import json_only
 from api.workers import WorkersForClient, workers_of
 from quotes.errors import InputError
 
@@ -85,10 +85,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 )
 async def put(
     id: Annotated[str, Depends(article_id)],
-    asked: Annotated[
-        schemas.ArticleRequest,
-        Body(openapi_examples={"text": {"value": {name: EXAMPLE[name] for name in ("title", "text")}}}),
-    ],
+    asked: schemas.ArticleRequest,
     request: Request,
     workers: Annotated[WorkersForClient, Depends(workers_of)],
     database: Annotated[Database, Depends(database_of)],

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from api import schemas
@@ -32,19 +32,6 @@ from quotes.evaluation.tables import Record, Table
 from quotes.evaluation.testsets import Columns, labelled
 
 PATH = "/v1/evaluations"
-EXAMPLE = {
-    "rows": [
-        {
-            "quote": "The guns must fall silent tonight,",
-            "context": "“The guns must fall silent tonight,” said the mayor of Oulmet.",
-            "label": "FAVOR",
-            "group": "2024-118",
-        },
-        {"quote": "The committee meets on Tuesday.", "label": "NONE", "group": "2024-119"},
-    ],
-    "map": {"FAVOR": "support", "AGAINST": "oppose", "NONE": "none"},
-}
-
 router = APIRouter(tags=["evaluations"], dependencies=[Depends(json_only)])
 
 
@@ -57,7 +44,7 @@ router = APIRouter(tags=["evaluations"], dependencies=[Depends(json_only)])
     responses=documented(MALFORMED, BODY_TOO_LARGE, TOO_MANY_ROWS, NOT_JSON, INVALID, INTERNAL, *OF_WORKERS, *PROBLEMS),
 )
 async def evaluate(
-    asked: Annotated[schemas.EvaluationRequest, Body(openapi_examples={"rows": {"value": EXAMPLE}})],
+    asked: schemas.EvaluationRequest,
     request: Request,
     workers: Annotated[WorkersForClient, Depends(workers_of)],
 ) -> JSONResponse:

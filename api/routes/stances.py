@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from api import schemas
@@ -30,12 +30,6 @@ from quotes.evaluation.testsets import located
 from quotes.exports import stance_to_dict
 from quotes.reading import from_text
 
-EXAMPLE = {
-    "id": "2024-118/3",
-    "quotation": "There will be no ceasefire while the shelling goes on,",
-    "context": "“There will be no ceasefire while the shelling goes on,” Foreign Minister Ann Lee said on Monday.",
-}
-
 router = APIRouter(prefix="/v1", tags=["stances"], dependencies=[Depends(json_only)])
 
 
@@ -59,7 +53,7 @@ router = APIRouter(prefix="/v1", tags=["stances"], dependencies=[Depends(json_on
     ),
 )
 async def label(
-    asked: Annotated[schemas.StanceRequest, Body(openapi_examples={"quotation": {"value": EXAMPLE}})],
+    asked: schemas.StanceRequest,
     request: Request,
     workers: Annotated[WorkersForClient, Depends(workers_of)],
 ) -> JSONResponse:

@@ -1,8 +1,9 @@
 """Who said it: for each quotation the mention of its speaker, the cue that reports it, and the name behind the mention.
 
-Candidates (quotes.candidates) are ranked by a learned model (quotes.ranker); the best one's mention is given its name
-(quotes.names). Below a threshold that was chosen on the training articles, or where the mention means nobody by name, the
-speaker is unresolved, with the reason: a wrong name is the worst answer.
+A learned model (quotes.ranker) says how likely each candidate (quotes.candidates) is the speaker; each one's mention is given
+the names that it may mean (quotes.names), and what speaks for one name is added up. Below a threshold that was chosen on the
+training articles, or where the mention means nobody by name, the speaker is unresolved, with the reason: a wrong name is the
+worst answer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,13 @@ from quotes.candidates import Candidate, Surroundings
 from quotes.document import Evidence, Quotation, QuotationKind, Speaker
 from quotes.names import Named, Names
 from quotes.parsing import Parse, Sentence
-from quotes.ranker import Ranking, SpeakerRanker, answer_features
+from quotes.ranker import SpeakerRanker, answer_features
 from quotes.speech import speech_features
 
 # With more words of the reporter than this in a quotation's sentence, its neighbours hardly ever name the speaker: parsing
 # them too made articles of 600 words an eighth slower and PolNeAR dev no better.
 OWN_WORDS = 1
+LEAST_CHANCE = 0.02  # candidates less likely than this are not asked whom they mean
 
 
 def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sentence]) -> Iterable[int]:
@@ -43,21 +45,20 @@ def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sent
 def attribute(text: str, quotations: Sequence[Quotation], parse: Parse, ranker: SpeakerRanker) -> tuple[Quotation, ...]:
     """Give every quotation that is speech its speaker; what is not becomes `NOT_SPEECH`, with none."""
     surroundings = Surroundings(text, quotations, parse)
-    names = Names(text, parse, quotations, ranker.antecedent)
+    names = Names(text, parse, quotations, ranker.antecedents)
     result: list[Quotation] = []
     last: _Answer | None = None  # what was decided for the last quotation that is speech
     for quotation in quotations:
-        ranking = ranker.rank(
-            surroundings.candidates(quotation, last.candidate if last else None, last.quotation if last else None)
-        )
+        before = (last.candidate, last.quotation) if last else (None, None)
+        ranked = ranker.rank(surroundings.candidates(quotation, *before))
         spoken = not result or result[-1].kind is not QuotationKind.NOT_SPEECH
-        if ranker.speech(speech_features(text, quotation, parse, ranking.ranked, spoken)) < ranker.speech_threshold:
+        if ranker.speech(speech_features(text, quotation, parse, ranked, spoken)) < ranker.speech_threshold:
             result.append(replace(quotation, kind=QuotationKind.NOT_SPEECH))
             continue
-        if not ranking.ranked:
+        if not ranked:
             speaker = _unresolved("nothing near the words can be their speaker", None)
         else:
-            last = _answer(quotation, ranking, names, ranker, last)
+            last = _answer(quotation, ranked, names, ranker, last)
             speaker = _speaker(text, last, ranker.speaker_threshold)
         result.append(replace(quotation, speaker=speaker))
     return tuple(result)
@@ -73,18 +74,52 @@ class _Answer:
     confidence: float
 
 
+@dataclass(slots=True)
+class _Option:
+    """Somebody who may speak: the probability by all mentions that may mean them, and the mention that says most for it."""
+
+    candidate: Candidate
+    named: Named
+    most: float
+    total: float
+
+
+def _options(
+    quotation: Quotation, ranked: Sequence[tuple[float, Candidate]], names: Names, last: _Answer | None
+) -> list[_Option]:
+    """Those who may speak, the likeliest first. Mentions that mean the same person speak for each other."""
+    found: dict[object, _Option] = {}
+    for number, (chance, candidate) in enumerate(ranked):
+        if number and chance < LEAST_CHANCE:
+            break
+        if candidate.rule == "same_speaker" and last is not None:
+            meant = [last.named]
+        else:
+            previous = last.named if last else None
+            meant = names.resolve(candidate.mention, candidate.head, candidate.definite, previous, quotation.spans)
+        for named in meant:
+            key = id(named.cluster) if named.cluster else (named.name or "").casefold()
+            share = chance * named.probability
+            option = found.setdefault(key, _Option(candidate, named, share, 0.0))
+            option.total += share
+            if share > option.most:
+                option.candidate, option.named, option.most = candidate, named, share
+    return sorted(found.values(), key=lambda option: -option.total)
+
+
 def _answer(
-    quotation: Quotation, ranking: Ranking, names: Names, ranker: SpeakerRanker, last: _Answer | None
+    quotation: Quotation,
+    ranked: Sequence[tuple[float, Candidate]],
+    names: Names,
+    ranker: SpeakerRanker,
+    last: _Answer | None,
 ) -> _Answer:
-    candidate = ranking.ranked[0][1]
-    goes_on = candidate.rule == "same_speaker" and last is not None
-    if goes_on and last is not None:
-        named = last.named
-    else:
-        named = names.resolve(candidate.mention, candidate.head, candidate.definite, last.named if last else None)
-    before = last.confidence if goes_on and last is not None else None
-    confidence = ranker.answer(answer_features(ranking, candidate, named, before)) if named.name else 0.0
-    return _Answer(quotation, candidate, named, confidence)
+    options = _options(quotation, ranked, names, last)
+    best, rival = options[0], options[1].total if len(options) > 1 else 0.0
+    before = last.confidence if best.candidate.rule == "same_speaker" and last is not None else None
+    mention = next(chance for chance, candidate in ranked if candidate is best.candidate)
+    features = answer_features(best.total, rival, mention, best.candidate, best.named, before)
+    return _Answer(quotation, best.candidate, best.named, ranker.answer(features) if best.named.name else 0.0)
 
 
 def _speaker(text: str, answer: _Answer, threshold: float) -> Speaker:

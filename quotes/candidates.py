@@ -14,15 +14,11 @@ from quotes.cues import CHARACTERISING, DOCUMENTS, NOUNS, SAYING
 from quotes.document import Quotation, QuotationKind, Span
 from quotes.parsing import Entity, Parse
 from quotes.people import is_pronoun
-from quotes.syntax import NOMINAL, Tree
+from quotes.syntax import NOMINAL, TIMES, Tree
 
 Features = dict[str, float]
 
 _INDEFINITE = frozenset("a an one another some several two three four five many few most both".split())
-_TIMES = frozenset(
-    """monday tuesday wednesday thursday friday saturday sunday week month year day morning afternoon evening night today
-    yesterday january february march april june july august september october november december time hour minute""".split()
-)
 
 
 @dataclass(slots=True)
@@ -107,8 +103,14 @@ class Surroundings:
         best = _one_a_mention(found)
         _compare(best)
         shape = self._shape(quotation, own, before)
+        quoted = {word for span in quotation.spans for word in re.findall(r"[A-Z]\w+", span.of(self.text))}
         for candidate in best:
             self._describe(candidate)
+            if (
+                candidate.mention.of(self.text).split()[-1] in quoted
+            ):  # people speak of others by name, of themselves as “I”
+                candidate.features["named in the words"] = 1.0
+                candidate.features[f"{candidate.rule}&named in the words&{quotation.kind}"] = 1.0
             kind = _first(candidate.features, "kind=")
             for name in shape:
                 candidate.features[f"{candidate.rule}&{name}"] = 1.0
@@ -214,7 +216,7 @@ class Surroundings:
 
     def _subjects(self, tree: Tree, verb: int, outside: set[int], lemma: str) -> Iterator[tuple[int, str]]:
         subject = tree.subject(verb)
-        if subject is not None and subject in outside and tree.words[subject].lemma.lower() not in _TIMES:
+        if subject is not None and subject in outside and tree.words[subject].lemma.lower() not in TIMES:
             own = tree.words[subject].head == verb
             modified = tree.words[verb].head == subject and tree.words[verb].relation.startswith("acl")
             yield tree.top(subject, outside), "own" if own else "modified" if modified else "shared"
@@ -225,7 +227,7 @@ class Surroundings:
                 if (
                     place in outside
                     and tree.words[place].upos in NOMINAL
-                    and tree.words[place].lemma.lower() not in _TIMES
+                    and tree.words[place].lemma.lower() not in TIMES
                 ):
                     yield tree.top(place, outside), "near"
                     return
@@ -252,7 +254,7 @@ class Surroundings:
         if word.upos not in NOMINAL:
             return False
         named = bool(self._names(Span(word.start, word.end)))
-        return named or (word.relation.startswith(("nsubj", "obl", "nmod")) and word.lemma.lower() not in _TIMES)
+        return named or (word.relation.startswith(("nsubj", "obl", "nmod")) and word.lemma.lower() not in TIMES)
 
     # ------------------------------------------------------------------------------------------ beside the quotation
 

@@ -70,7 +70,7 @@ ORGANISATION_HEADS = frozenset(
 
 # Nouns for one person by role or station: “the minister” may be somebody named before.
 PERSON_NOUNS = frozenset(
-    """guru operative staffer insider co-host co-anchor moderator
+    """alderman alderwoman guru operative staffer insider co-host co-anchor moderator
     candidate nominee contender hopeful front-runner frontrunner challenger incumbent opponent rival senator congressman
     congresswoman representative lawmaker legislator governor mayor president premier chancellor minister secretary
     ambassador envoy diplomat official spokesman spokeswoman spokesperson chief chairman chairwoman chair chairperson

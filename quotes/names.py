@@ -12,7 +12,7 @@ from quotes.described import Described, kind_of_noun, things, unnamed_people, wi
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
 from quotes.people import HE, IT, SHE, THEY, TITLES, Cluster, People, is_pronoun, name_tokens, noun_gender, same_person
-from quotes.pronouns import Chooser, InView
+from quotes.pronouns import Chooser, InView, gender_of
 
 # Words that make an office another one, or one no longer held.
 _NARROWER = frozenset({"vice", "deputy", "former", "ex", "assistant"})
@@ -36,14 +36,14 @@ class Named:
     how: str
     way: str
     cluster: Cluster | None = None
-    antecedent: float | None = None  # the probability that a pronoun or a bare noun means that person
+    probability: float = 1.0  # that the mention, a pronoun or a bare noun, means that person
 
 
 class Names:
     """Answers whom the mentions of one article mean."""
 
     def __init__(self, text: str, parse: Parse, quotations: Sequence[Quotation], choose: Chooser) -> None:
-        """`choose` picks the antecedent of a pronoun among its candidates (SpeakerRanker.antecedent)."""
+        """`choose` says how likely a pronoun means each of several people (SpeakerRanker.antecedents)."""
         self.text = text
         self.parse = parse
         self._known = People(text, parse, quotations)
@@ -67,33 +67,36 @@ class Names:
         """Everybody whom a mention can mean: people, organisations, and people only described."""
         return [*self._known.people, *self._known.organisations, *(cluster for _, cluster in self._described)]
 
-    def resolve(self, mention: Span, head: str, definite: bool, previous: Named | None) -> Named:
-        """Whom a mention means.
+    def resolve(
+        self, mention: Span, head: str, definite: bool, previous: Named | None, quoted: Sequence[Span]
+    ) -> list[Named]:
+        """Whom a mention may mean, the likeliest first; one at least.
 
-        `head` is the lemma of its head word, `definite` is false for “a nurse”, `previous` is the last speaker.
+        `head` is the lemma of its head word, `definite` is false for “a nurse”, `previous` is the last speaker, `quoted` are
+        the words that the one meant has said.
         """
         words = mention.of(self.text)
         if is_pronoun(words):
-            return self.pronoun(mention, previous)
+            return self.pronoun(mention, previous, quoted)
         beside = self._named_beside(mention, head)
         if beside is not None:
-            return beside
+            return [beside]
         cluster = self._known.at(mention)
         if cluster is None:
-            return self.description(mention, head, definite, previous)
+            return self.description(mention, head, definite, previous, quoted)
         owned = re.match(r"(.*['’]s?)(\s+\S.*)$", words, re.DOTALL)
         if owned and name_tokens(owned.group(2))[-1:] != cluster.tokens[-1:]:
             if head.lower() in PERSON_NOUNS:
-                described = self.description(mention, head, True, previous)
-                if described.cluster is not None:
+                described = self.description(mention, head, True, previous, quoted)
+                if described[0].cluster is not None:
                     return described
             # “the premier's office” is an organisation of its own, called by its owner's full name
             owner = cluster.name if self._known.at(Span(mention.start, mention.start + len(owned.group(1)))) else ""
             name = f"{owner}’s{owned.group(2)}" if owner else without_article(words)
-            return Named(name, kind_of_noun(head, words), "", "owned")
+            return [Named(name, kind_of_noun(head, words), "", "owned")]
         if not self._is_the_name(mention, cluster) and head.lower() != "word":  # “in the words of X”
-            return self.description(mention, head, definite, previous)
-        return self.named(cluster, words)
+            return self.description(mention, head, definite, previous, quoted)
+        return [self.named(cluster, words)]
 
     def _named_beside(self, mention: Span, head: str) -> Named | None:
         """The person whom a mention only introduces or explains.
@@ -105,10 +108,17 @@ class Names:
             between = self.text[mention.end : person.start]
             role = [w.lower() for w in re.findall(r"[^\W_]+", between)][-1:] or [head.lower()]
             joined = re.fullmatch(r"['’]?s?(?: [\w-]+){1,5} |, ", between) is not None
-            if joined and (role[0] in PERSON_NOUNS or (role[0] in TITLES and between != ", ")):
+            apposed = (
+                between == ", "
+                and self.text[person.end : person.end + 1] == ","
+                and mention.of(self.text).lower().startswith("the ")
+            )
+            titled = role[0] in TITLES and between != ", "
+            if apposed or between == " " or (joined and (role[0] in PERSON_NOUNS or titled)):
                 cluster = self._known.at(person)
                 if cluster is not None and cluster.kind is SpeakerKind.PERSON:
-                    return Named(cluster.name, cluster.kind, f"the {role[0]} is {cluster.name}", "introduced", cluster)
+                    how = f"the {role[0]} is {cluster.name}"
+                    return Named(cluster.name, cluster.kind, how, "introduced", cluster)
         before = self.text[max(0, mention.start - 2) : mention.start]
         if before == ", " and self._known.at(mention) is None:
             named = [
@@ -130,7 +140,8 @@ class Names:
         before = self.text[mention.start : max(mention.start, inside[-1].start)]
         after = self.text[min(mention.end, inside[-1].end) : mention.end]
         titles = [w for w in re.findall(r"[^\W_]+", before) if w.lower() not in ("the", "of", "for", "and")]
-        return not re.search(r"[^\W_]", re.sub(r"^['’]s", "", after)) and all(w[:1].isupper() for w in titles)
+        of_office = all(w[:1].isupper() or w in TITLES or w in PERSON_NOUNS or w == "state" for w in titles)
+        return not re.search(r"[^\W_]", re.sub(r"^['’]s", "", after)) and of_office
 
     def named(self, cluster: Cluster, words: str) -> Named:
         """The answer for a mention that is a name."""
@@ -140,32 +151,27 @@ class Names:
             cluster.name, cluster.kind, f"“{words}” is elsewhere called {cluster.name}", "part of a name", cluster
         )
 
-    def pronoun(self, span: Span, previous: Named | None) -> Named:
-        """Whom “he”, “she”, “they” or “it” at `span` means."""
+    def pronoun(self, span: Span, previous: Named | None, quoted: Sequence[Span]) -> list[Named]:
+        """Whom “he”, “she”, “they” or “it” at `span` may mean."""
         word = span.of(self.text).lower()
         if word in HE or word in SHE:
-            return self._person_pronoun(span, word, previous)
+            return self._person_pronoun(span, word, previous, quoted)
         if word in THEY or word in IT:
             thing = self._thing_before(span, word, previous)
-            if thing is not None:
-                return thing
-            return Named(None, None, f"“{word}” could mean several", "nobody")
-        if word in _FIRST_PERSON:
-            labelled = self._label_of_line(span)
-            if labelled is not None:
-                return labelled
-        return Named(None, None, f"“{word}” does not say who", "nobody")
+            return [thing or Named(None, None, f"“{word}” could mean several", "nobody")]
+        labelled = self._label_of_line(span) if word in _FIRST_PERSON else None
+        return [labelled or Named(None, None, f"“{word}” does not say who", "nobody")]
 
-    def _person_pronoun(self, span: Span, word: str, previous: Named | None) -> Named:
-        gender = "m" if word in HE else "f"
-        found = self.in_view.antecedent(span, gender, previous.cluster if previous else None, self._choose)
-        if found is None:
-            return Named(None, None, f"“{span.of(self.text)}” has no name before it that fits", "nobody")
-        best = found.cluster
+    def _person_pronoun(self, span: Span, word: str, previous: Named | None, quoted: Sequence[Span]) -> list[Named]:
+        gender = gender_of(word)
         kind = "woman" if gender == "f" else "man"
-        view = f"the {kind} most in view" if best.gender == gender else "who was most in view"
-        how = f"“{span.of(self.text)}” is taken for {best.name}, {view}"
-        return Named(best.name, best.kind, how, "pronoun", best, found.confidence)
+        last = previous.cluster if previous else None
+        meant = []
+        for one in self.in_view.antecedents(span, gender, last, quoted, self._choose):
+            view = f"the {kind} most in view" if one.cluster.gender == gender else "who was most in view"
+            how = f"“{span.of(self.text)}” is taken for {one.cluster.name}, {view}"
+            meant.append(Named(one.cluster.name, one.cluster.kind, how, "pronoun", one.cluster, one.probability))
+        return meant or [Named(None, None, f"“{span.of(self.text)}” has no name before it that fits", "nobody")]
 
     def _label_of_line(self, span: Span) -> Named | None:
         """Who speaks a line of a transcript: “OSTROW: … I asked her …” is Ostrow's."""
@@ -205,15 +211,17 @@ class Names:
         best = max(found, key=lambda one: one[:2], default=None)
         return best[2] if best and best[0] > -FARTHEST_THING else None
 
-    def description(self, span: Span, head: str, definite: bool, previous: Named | None) -> Named:
-        """Whom “the minister” or “aid groups” means: a person so described or in view before, or nobody by name."""
+    def description(
+        self, span: Span, head: str, definite: bool, previous: Named | None, quoted: Sequence[Span]
+    ) -> list[Named]:
+        """Whom “the minister” or “aid groups” may mean: a person so described or in view before, or nobody by name."""
         words = span.of(self.text)
         head = head.lower()
         here = next((c for m, c in self._described if m.overlaps(span)), None)
         if here is not None:
-            return Named(here.name, here.kind, "", "described", here)
-        one = words.lower().rstrip("'’").endswith(head) or head not in words.lower()  # “the lawmakers” are not one
-        if definite and head in PERSON_NOUNS and one:
+            return [Named(here.name, here.kind, "", "described", here)]
+        single = words.lower().rstrip("'’").endswith(head) or head not in words.lower()  # “the lawmakers” are not one
+        if definite and head in PERSON_NOUNS and single:
             known = [*self._known.people, *(c for _, c in self._described)]
             narrower = {w for w in _NARROWER if re.search(rf"\b{w}\b", words.lower())}
             found = [
@@ -226,12 +234,14 @@ class Names:
             ]
             if found:
                 chosen = max(found, key=lambda c: max(m for m in c.mentions if m < span))
-                return Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", "role", chosen)
+                return [Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", "role", chosen)]
             if re.match(r"(?:the|The)\b", words):
                 last = previous.cluster if previous else None
-                found_one = self.in_view.antecedent(span, noun_gender(head), last, self._choose)
-                if found_one is not None:
-                    best = found_one.cluster
-                    how = f"“{words}” is taken for {best.name}, who was most in view"
-                    return Named(best.name, best.kind, how, "noun in view", best, found_one.confidence)
-        return Named(without_article(words), kind_of_noun(head, words), "", "description")
+                meant = []
+                for one in self.in_view.antecedents(span, noun_gender(head), last, quoted, self._choose):
+                    how = f"“{words}” is taken for {one.cluster.name}, who was most in view"
+                    noun = Named(one.cluster.name, one.cluster.kind, how, "noun in view", one.cluster, one.probability)
+                    meant.append(noun)
+                if meant:
+                    return meant
+        return [Named(without_article(words), kind_of_noun(head, words), "", "description")]

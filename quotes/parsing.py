@@ -33,6 +33,12 @@ ENTITY_BATCH = 64  # sentences; 5 % of the whole faster than 16 or 32
 _TITLES = re.compile(
     r"(?:Mr|Mrs|Ms|Dr|Sen|Sens|Rep|Reps|Gov|Govs|Gen|Lt|Col|Sgt|Capt|Maj|Cmdr|Adm|Prof|Rev|Hon|St|Messrs|Nos?|vs?)\.$"
 )
+# “RENO, Nev. (AP) — ”, “LONDON (Reuters) - ”, “GENEVA, 3 March – ”: where and for whom a report was written, no part of its
+# first sentence. A place in small letters counts where an agency follows it.
+_DATELINE = re.compile(
+    r"(?:[A-Z][A-Z.'’/-]+(?: [A-Z][A-Z.'’/-]+)*(?:, [^—–:;\n]{1,30}?)?(?: ?\([A-Z][\w. /]{1,20}\))?"
+    r"|[A-Z][\w.'’ -]{2,30}(?:, [^—–:;\n]{1,30}?)? ?\([A-Z][\w. /]{1,20}\))(?: ?—| –| --?)(?= )"
+)
 _ENTITY_TYPES = {
     "PERSON": "PERSON",
     "PER": "PERSON",
@@ -206,12 +212,12 @@ class EnglishModels:
     def _sentences(self, text: str, quotations: Sequence[Quotation]) -> tuple[list[Sentence], dict[int, Any]]:
         """The sentences, and Stanza's own by the offset where each begins."""
         readable = _with_plain_marks(text, quotations)
-        blocks = list(paragraphs(text))
+        blocks = list(_blocks(text))
         if not blocks:
             return [], {}
         joined, shifts = [], []
         position = 0
-        for block in blocks:
+        for _, block in blocks:
             shifts.append((position, block.start))
             # one paragraph, one line: a line break inside it is a blank to the tokeniser as to the reader
             joined.append(re.sub(r"[\r\n\u2028\u2029\x85]", " ", block.of(readable)))
@@ -233,7 +239,7 @@ class EnglishModels:
                 word.end += shift
             tokenised[words[0].start] = sentence
             for piece in range(0, len(words), MAX_SENTENCE_WORDS):
-                sentences.append(Sentence(words[piece : piece + MAX_SENTENCE_WORDS], block_number))
+                sentences.append(Sentence(words[piece : piece + MAX_SENTENCE_WORDS], blocks[block_number][0]))
         return _rejoined(sentences), tokenised
 
     def _parse(self, sentences: list[Sentence], document: Any) -> None:
@@ -244,6 +250,16 @@ class EnglishModels:
                 word.lemma, word.upos, word.xpos = parsed.lemma or word.text, parsed.upos, parsed.xpos or ""
                 word.head, word.relation = int(parsed.head) - 1, parsed.deprel
             sentence.parsed = True
+
+
+def _blocks(text: str) -> Iterator[tuple[int, Span]]:
+    """What is tokenised together: the paragraphs with their numbers, datelines apart."""
+    for number, paragraph in enumerate(paragraphs(text)):
+        start = paragraph.start
+        if dateline := _DATELINE.match(text, start, paragraph.end):
+            yield number, Span(start, dateline.end())
+            start = dateline.end()
+        yield number, Span(start, paragraph.end)
 
 
 def _entities(text: str, sentences: list[Sentence], document: Any) -> Iterator[Entity]:

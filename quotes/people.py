@@ -5,9 +5,10 @@ Gender is read only from the text (titles, role nouns, pronouns that can mean no
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from quotes.cues import PERSON_NOUNS
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
 
@@ -41,6 +42,8 @@ PRONOUNS = HE | SHE | THEY | IT | frozenset("i we you me us who which that this 
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*\.?")
 _NO_NAME = re.compile(r"[A-Z]-[A-Z]")  # “D-Fla.”, a senator's party and state
+SURE_GENDER, SURE_RATIO = 4.0, 3.0
+JUST_NAMED = 2  # sentences since a full name, within which its surname means nobody else; not swept
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 
 
@@ -63,7 +66,8 @@ class Cluster:
     def gender(self) -> str | None:
         """ "f" or "m" where the text says so, twice as often as not."""
         fewer, more = sorted(self.genders, key=self.genders.__getitem__)
-        return more if self.genders[more] > 0 and self.genders[more] >= 2 * self.genders[fewer] else None
+        sure = self.genders[more] >= SURE_GENDER and self.genders[more] >= SURE_RATIO * self.genders[fewer]
+        return more if sure else None
 
     def leaning(self, gender: str) -> float:
         """How far the text's evidence speaks for a gender: 1 wholly for it, -1 wholly against it, 0 where there is none."""
@@ -72,9 +76,11 @@ class Cluster:
 
 
 def name_tokens(name: str) -> list[str]:
-    """Lower-cased words of a name without titles, possessives and suffixes."""
+    """Lower-cased words of a name without the titles before it, possessives and suffixes; “Baron” and “King” may be surnames."""
     words = [re.sub(r"['’]s?$", "", w).rstrip(".").lower() for w in _TOKEN.findall(name)]
-    kept = [w for w in words if w and w not in TITLES and w not in _SUFFIXES]
+    kept = [w for w in words if w and w not in _SUFFIXES]
+    while len(kept) > 1 and kept[0] in TITLES:
+        del kept[0]
     return kept or words
 
 
@@ -113,40 +119,16 @@ class People:
     def _entities(self, *types: str) -> list[Span]:
         return [e.span for e in self.parse.entities if e.type in types and len(e.span)]
 
-    def _find_surnames(self, names: Iterable[Span]) -> Iterator[Span]:
-        """Words that are the surname of somebody named in full, wherever the tagger took them for something else or nothing.
-
-        “Clinton” is a town to it, “Orrin” a word it never saw. Within longer names (“the Orrin Foundation”) they stay.
-        """
-        surnames = {
-            tokens[-1] for name in names if len(tokens := name.of(self.text).split()) > 1 and len(tokens[-1]) > 2
-        }
-        for sentence in self.parse.sentences:
-            words = sentence.words
-            for i, word in enumerate(words):
-                if word.text not in surnames or not word.text[0].isupper():
-                    continue
-                span = Span(word.start, word.end)
-                around = [e for e in self.parse.entities_in(span) if e.span != span or e.type == "PERSON"]
-                before = words[i - 1].text if i > 0 else ""
-                after = words[i + 1].text if i + 1 < len(words) else ""
-                named_before = before[:1].isupper() and before.rstrip(".").lower() not in TITLES and i > 1
-                if not around and not named_before and not after[:1].isupper():
-                    yield span
-
     def _cluster_people(self) -> None:
-        spans = [s for s in self._entities("PERSON") if not _NO_NAME.match(s.of(self.text))]
-        self._surnames = set(self._find_surnames(spans))
-        spans = sorted({*spans, *self._surnames})
         single = []
-        for span in spans:
-            tokens = name_tokens(span.of(self.text))
+        for span in sorted(s for s in self._entities("PERSON") if not _NO_NAME.match(s.of(self.text))):
+            tokens = name_tokens(clean_name(span.of(self.text)))
             if len(tokens) < 2:
                 single.append(span)
                 continue
             for cluster in self.people:
                 if same_person(cluster.tokens, tokens):
-                    if len(tokens) > len(cluster.tokens):
+                    if _is_fuller(tokens, cluster.tokens):
                         cluster.name = clean_name(span.of(self.text))
                     break
             else:
@@ -160,7 +142,7 @@ class People:
             cluster.mentions.sort()
 
     def _cluster_of_single(self, span: Span) -> Cluster:
-        tokens = name_tokens(span.of(self.text))
+        tokens = name_tokens(clean_name(span.of(self.text)))
         token = tokens[0] if tokens else span.of(self.text).lower()
         surname = [c for c in self.people if c.tokens[-1] == token]
         given = [c for c in self.people if c.tokens[0] == token]
@@ -169,15 +151,21 @@ class People:
             if len(before or options) == 1:
                 return (before or options)[0]
             if before and options is not given:
-                # one surname, several people: the one most spoken of so far, as reporters do
-                return max(
-                    before, key=lambda c: (sum(m < span for m in c.mentions), max(m for m in c.mentions if m < span))
-                )
+                return self._of_surname(span, before)
             if options and options is not given:
                 return min(options, key=lambda c: min(c.mentions))
         cluster = Cluster(clean_name(span.of(self.text)), SpeakerKind.PERSON)
         self.people.append(cluster)
         return cluster
+
+    def _of_surname(self, span: Span, clusters: list[Cluster]) -> Cluster:
+        """Whom a surname means that several have: who was just named in full, or else is most spoken of so far."""
+        here = self.parse.sentence_number(span.start)
+        named = [(m, c) for c in clusters for m in c.mentions if m < span and len(name_tokens(m.of(self.text))) > 1]
+        last, cluster = max(named, key=lambda pair: pair[0], default=(None, clusters[0]))
+        if last is not None and here - self.parse.sentence_number(last.start) <= JUST_NAMED:
+            return cluster
+        return max(clusters, key=lambda c: (sum(m < span for m in c.mentions), max(m for m in c.mentions if m < span)))
 
     def _of_title(self, span: Span, clusters: list[Cluster]) -> list[Cluster]:
         """Clusters that the title before a surname allows."""
@@ -200,8 +188,7 @@ class People:
         return None
 
     def _cluster_organisations(self) -> None:
-        spans = [span for span in self._entities("ORG") if span not in self._surnames]
-        for span in sorted(spans, key=lambda s: -len(s)):
+        for span in sorted(self._entities("ORG"), key=lambda s: -len(s)):
             tokens = name_tokens(span.of(self.text))
             for cluster in self.organisations:
                 if cluster.tokens[-len(tokens) :] == tokens or _initials(cluster.name) == "".join(tokens):
@@ -237,7 +224,7 @@ class People:
         for span in cluster.mentions:
             gender = self._title_gender(span)
             if gender:
-                cluster.genders[gender] += 3
+                cluster.genders[gender] += SURE_GENDER
             before = re.split(r"[.,;:!?“”\"()\n]", self.text[max(0, span.start - 80) : span.start])[-1]
             words = [w.rstrip(".").lower() for w in _TOKEN.findall(before)[-6:]]
             after = re.match(
@@ -291,13 +278,20 @@ def is_pronoun(words: str) -> bool:
     return words.lower() in PRONOUNS and (len(words) == 1 or not words.isupper())
 
 
+def _is_fuller(name: list[str], earlier: list[str]) -> bool:
+    """Whether a name is more of one that stood before it. A word more in front of a whole name is no part of it: reporters
+    give the given name first, and what the tagger takes for one later is a party, an office or a place."""
+    return len(name) > len(earlier) and (len(earlier) == 1 or name[-len(earlier) :] != earlier)
+
+
 def same_person(one: Iterable[str], other: Iterable[str]) -> bool:
     """Whether two names (lists of lower-cased words) can be one person's: one surname, no contradicting given name."""
     a, b = list(one), list(other)
+    shorter, longer = sorted((a, b), key=len)
+    if longer[len(longer) - len(shorter) :] == shorter:  # “Le Pen” and “Marine Le Pen”
+        return True
     if a[-1] != b[-1]:
         return False
-    if not a[:-1] or not b[:-1]:
-        return True
     first_a, first_b = a[0], b[0]
     return first_a == first_b or (min(len(first_a), len(first_b)) == 1 and first_a[0] == first_b[0])
 
@@ -311,6 +305,8 @@ def clean_name(words: str) -> str:
         if all(token.rstrip(".").lower() in _SUFFIXES for token in rest):  # “Tomas King Jr.” is no king
             break
         tokens = rest
+    while len(tokens) > 2 and tokens[0].lower() in PERSON_NOUNS:  # “Pastor Tom Orrin”; “Baker Orrin” may be a name
+        del tokens[0]
     return " ".join(tokens)
 
 

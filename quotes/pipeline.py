@@ -18,6 +18,7 @@ from quotes.settings import Settings
 from quotes.stance import StanceClassifier
 from quotes.stance_features import StanceQuestion
 from quotes.uniform import uniform
+from quotes.whole_names import whole_names
 
 COLLECT_AFTER = 100_000  # objects made since the last collection; Python's own is 700
 
@@ -61,7 +62,8 @@ class Pipeline:
             raise EmptyArticle("the article has no text; send the words of the article")
         quotations, diagnostics = find_quotations(text, [spelt.respelt(block) for block in article.blockquotes])
         if quotations:
-            parse = self._english.annotate(text, quotations, partial(sentences_to_parse, quotations))
+            annotated = self._english.annotate(text, quotations, partial(sentences_to_parse, quotations))
+            parse = whole_names(text, annotated)
             quotations = self._with_stances(text, attribute(text, quotations, parse, self._ranker), parse)
         versions = {name: artefact.version for name, artefact in self.models.items()}
         return Analysis(article, *spelt.originals(quotations, diagnostics), versions)

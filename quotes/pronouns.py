@@ -10,13 +10,14 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from quotes.cues import SAYING
 from quotes.document import Span
 from quotes.parsing import Parse
 from quotes.people import HE, SHE, Cluster, People
 
 Features = dict[str, float]
-Chooser = Callable[[Sequence[Features]], tuple[int, float]]
-"""From the features of each candidate to the position of the best one and the probability that it is right."""
+Chooser = Callable[[Sequence[Features]], Sequence[float]]
+"""From the features of each candidate to the probability that it is the one meant; together at most 1."""
 
 # What makes a mention salient: swept, one at a time around these, on the speakers of 160 PolNeAR training articles, by the
 # pronouns that come out right (PREVIOUS_SPEAKER 0.75 to 2.5, PER_SENTENCE 0.6 to 1.3, KNOWN_GENDER 1.5 to 5, SUBJECT 1.2 to 2.5).
@@ -26,6 +27,7 @@ OFTEN = 0.1  # a mention
 REACH = 6  # sentences back from which on all distances are one
 PASSES = 3  # of learning genders; up to 12 are equal
 FARTHEST = 60  # mentions back that are looked at
+MOST_MEANT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class View:
     sentence: int
     weight: float
     subject: bool
+    reporting: bool  # the subject of a verb such as “said”
     quoted: bool
     gender: str | None = None  # of the pronoun, where it is one
 
@@ -56,10 +59,10 @@ class InSight:
 
 @dataclass(frozen=True, slots=True)
 class Antecedent:
-    """Whom a pronoun most likely means, and the probability of that."""
+    """Whom a pronoun may mean, and the probability of that."""
 
     cluster: Cluster
-    confidence: float
+    probability: float
 
 
 class InView:
@@ -103,16 +106,20 @@ class InView:
             for key, cluster in clusters.items():
                 cluster.genders = shares[key]
 
-    def antecedent(self, span: Span, gender: str | None, speaker: Cluster | None, choose: Chooser) -> Antecedent | None:
-        """The person most likely meant at `span`, or None where nobody is in view.
+    def antecedents(
+        self, span: Span, gender: str | None, speaker: Cluster | None, words: Sequence[Span], choose: Chooser
+    ) -> list[Antecedent]:
+        """The people who may be meant at `span`, the likeliest first, `MOST_MEANT` at most; none where nobody is in view.
 
-        `gender` is "f", "m" or None where the words do not say; `speaker` is the last to speak.
+        `gender` is "f", "m" or None where the words do not say; `speaker` is the last to speak; `words` are those quoted from
+        the person meant.
         """
         seen = self.in_sight(span, gender, speaker)
         if not seen:
-            return None
-        best, confidence = choose(self.features(span, gender, speaker, seen))
-        return Antecedent(seen[best].cluster, confidence)
+            return []
+        chances = choose(self.features(span, gender, speaker, words, seen))
+        meant = [Antecedent(one.cluster, chance) for one, chance in zip(seen, chances, strict=True)]
+        return sorted(meant, key=lambda one: -one.probability)[:MOST_MEANT]
 
     def in_sight(self, span: Span, gender: str | None, speaker: Cluster | None) -> list[InSight]:
         """The people in view before `span` who can be meant, the most salient first."""
@@ -132,10 +139,11 @@ class InView:
         return sorted(best.values(), key=lambda seen: -seen.salience)
 
     def features(
-        self, span: Span, gender: str | None, speaker: Cluster | None, seen: Sequence[InSight]
+        self, span: Span, gender: str | None, speaker: Cluster | None, words: Sequence[Span], seen: Sequence[InSight]
     ) -> list[Features]:
         """What the learned model is told of each person in sight."""
         here = self.parse.sentence_number(span.start)
+        rest = Span(span.end, max(span.end, self.parse.sentences[here].end))
         result = []
         for rank, one in enumerate(seen):
             rival = seen[1].salience if rank == 0 and len(seen) > 1 else seen[0].salience
@@ -148,10 +156,18 @@ class InView:
                 f"rank={min(rank, 3)}&rivals={min(len(seen) - 1, 3)}": 1.0,
                 f"distance={distance}": 1.0,
                 f"subject={one.view.subject}&distance={min(distance, 2)}": 1.0,
+                f"reporting={one.view.reporting}&distance={min(distance, 2)}": 1.0,
+                f"full name={len(one.view.span.of(self.text).split()) > 1}&distance={min(distance, 3)}": 1.0,
+                f"mentions={min(len(one.cluster.mentions), 4)}": 1.0,
                 f"quoted={one.view.quoted}": 1.0,
                 f"speaker={speaker is one.cluster}": 1.0,
                 f"named={one.cluster.name[:1].isupper()}": 1.0,
             }
+            # People speak of others by name, of themselves as “I”; and who is named after “she” in its sentence is not she.
+            if any(m.overlaps(quoted) for quoted in words for m in one.cluster.mentions):
+                f["named in the words"] = 1.0
+            if any(rest.contains(m) and not self._people.is_quoted(m) for m in one.cluster.mentions):
+                f["named after"] = 1.0
             if gender is not None:
                 f["leaning"] = one.cluster.leaning(gender)
                 f[f"known={one.cluster.gender == gender}&rank={min(rank, 2)}"] = 1.0
@@ -162,27 +178,30 @@ class InView:
 
     def _view(self, span: Span, cluster: Cluster, gender: str | None = None) -> View:
         weight = OFTEN * min(len(cluster.mentions), 10)
-        quoted, place = self._people.is_quoted(span), self._place(span)
+        quoted = self._people.is_quoted(span)
+        place, reporting = self._place(span)
         subject = place > 0
         if quoted:
             weight += INSIDE_QUOTATION
         weight += place
         if self.text[span.end : span.end + 1] in ("'", "’"):
             weight += POSSESSIVE
-        return View(span, cluster, self.parse.sentence_number(span.start), weight, subject, quoted, gender)
+        return View(span, cluster, self.parse.sentence_number(span.start), weight, subject, reporting, quoted, gender)
 
-    def _place(self, mention: Span) -> float:
-        """What a mention's place in its sentence gives to salience: most for the subject of the main clause."""
+    def _place(self, mention: Span) -> tuple[float, bool]:
+        """What a mention's place in its sentence gives to salience, most for the subject of the main clause; and whether it is
+        the subject of a verb that reports."""
         sentence = self.parse.sentences[self.parse.sentence_number(mention.start)]
         for word in sentence.words:
             if mention.start <= word.start < mention.end and word.relation.startswith("nsubj"):
                 verb = sentence.words[word.head]
+                reports = verb.lemma in SAYING
                 steps = 0
                 while verb.relation.split(":")[0] in ("conj", "cop", "aux", "xcomp") and steps < 4:
                     verb, steps = sentence.words[verb.head], steps + 1
-                return SUBJECT if verb.relation == "root" else INNER_SUBJECT
+                return SUBJECT if verb.relation == "root" else INNER_SUBJECT, reports
         before = [w for w in sentence.words if w.end <= mention.start and w.text[:1].isalnum()]
-        return SUBJECT if not sentence.parsed and len(before) <= 4 else 0.0
+        return SUBJECT if not sentence.parsed and len(before) <= 4 else 0.0, False
 
 
 def gender_of(pronoun: str) -> str:

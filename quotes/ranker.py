@@ -1,15 +1,13 @@
 """The learned part of attribution: which candidate speaks, whether anybody does, whom a pronoun means, and how sure that is.
 
-Logistic regressions over sparse features (scikit-learn), trained by models/attribution on the training part of PolNeAR:
-`speaker` scores each candidate of a quotation, `confidence` turns the two best scores into the probability that the best is
-right, `speech` says whether the quoted words were said at all; `antecedent` and `antecedent_confidence` do the same for those
-whom a pronoun may mean; `answer` says whether the name that came out of all this is right. They are stored with skops and
-loaded against a fixed list of types.
+Linear models over sparse features (scikit-learn), trained by models/attribution on the training part of PolNeAR. Two choose
+one of several or none (conditional logits, McFadden 1974): `speaker` among the candidates of a quotation, `antecedent` among
+those whom a pronoun may mean. Two are logistic regressions: `speech` says whether the quoted words were said at all, `answer`
+whether the name that came out of all this is right. They are stored with skops and loaded against a fixed list of types.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quotes import artefacts
@@ -24,19 +22,11 @@ FILE = "attribution.skops"
 TRUSTED: list[str] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """A quotation's candidates, best first, with their scores, and the probability that the best one speaks."""
-
-    ranked: list[tuple[float, Candidate]]
-    confidence: float
-
-
 class SpeakerRanker:
     """The loaded models."""
 
     def __init__(self, models: dict[str, Any], settings: dict[str, float], artefact: Artefact | None = None) -> None:
-        self._models = {name: _Sparse(model) for name, model in models.items()}
+        self._models = {name: LinearModel(model) for name, model in models.items()}
         self.speech_threshold = settings["speech_threshold"]
         self.speaker_threshold = settings["speaker_threshold"]
         self.artefact = artefact
@@ -53,24 +43,14 @@ class SpeakerRanker:
             raise ArtefactAltered(f"{path} holds types that are not on the list: {', '.join(unknown)}; train it anew")
         return cls(load(path, trusted=TRUSTED), artefact.manifest["settings"], artefact)
 
-    def rank(self, candidates: list[Candidate]) -> Ranking:
-        """Order candidates by how likely each is the speaker."""
-        if not candidates:
-            return Ranking([], 0.0)
-        scores = self._models["speaker"].probabilities([c.features for c in candidates])
-        ranked = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])
-        confidence = self._models["confidence"].probabilities([confidence_features(ranked)])[0]
-        return Ranking(ranked, confidence)
+    def rank(self, candidates: Sequence[Candidate]) -> list[tuple[float, Candidate]]:
+        """The candidates with the probability that each is the speaker, the likeliest first; together at most 1."""
+        chances = self._models["speaker"].choice([c.features for c in candidates])
+        return sorted(zip(chances, candidates, strict=True), key=lambda pair: -pair[0])
 
-    def antecedent(self, candidates: Sequence[Features]) -> tuple[int, float]:
-        """The likeliest antecedent of a pronoun among candidates, as its position, and the probability that it is right."""
-        scores = self.antecedent_scores(candidates)
-        best = max(range(len(scores)), key=scores.__getitem__)
-        return best, self._models["antecedent_confidence"].probabilities([antecedent_confidence_features(scores)])[0]
-
-    def antecedent_scores(self, candidates: Sequence[Features]) -> list[float]:
-        """How likely each candidate is to be meant, taken alone."""
-        return self._models["antecedent"].probabilities(candidates)
+    def antecedents(self, candidates: Sequence[Features]) -> list[float]:
+        """The probability of each candidate to be the one whom a pronoun means; together at most 1."""
+        return self._models["antecedent"].choice(candidates)
 
     def answer(self, features: Features) -> float:
         """The probability that the name given to a quotation's speaker is right."""
@@ -81,33 +61,26 @@ class SpeakerRanker:
         return self._models["speech"].probabilities([features])[0]
 
 
-def confidence_features(ranked: list[tuple[float, Candidate]]) -> Features:
-    """Features from which the probability that the best candidate is right is read."""
-    best, candidate = ranked[0]
-    rival = next((score for score, other in ranked if other.mention != candidate.mention), 0.0)
-    return {"best": _logit(best), "rival": _logit(rival), "rule=" + candidate.rule: 1.0}
-
-
-def antecedent_confidence_features(scores: Sequence[float]) -> Features:
-    """Features from which the probability that the best antecedent is right is read."""
-    best, rival = sorted([*scores, 0.0], reverse=True)[:2]
-    return {"best": _logit(best), "rival": _logit(rival)}
-
-
-def answer_features(ranking: Ranking, candidate: Candidate, named: Named, before: float | None) -> Features:
+def answer_features(
+    best: float, rival: float, mention: float, candidate: Candidate, named: Named, before: float | None
+) -> Features:
     """Features from which the probability that a name is right is read.
 
-    `before` is that probability for the quotation that this one goes on from, None where it does not.
+    `best` is how likely the name is by all that speaks for it, `rival` by how much the next one is, `mention` how likely the
+    mention that it was read from; `before` is the probability of the name for the quotation that this one goes on from, None
+    where it does not.
     """
     f: Features = {
-        "mention": _logit(ranking.confidence),
+        "best": _logit(best),
+        "rival": _logit(rival),
+        "mention": _logit(mention),
         f"way={named.way}": 1.0,
         f"rule={candidate.rule}": 1.0,
         f"kind={named.kind}": 1.0,
         f"way={named.way}&definite={candidate.definite}": 1.0,
     }
-    if named.antecedent is not None:
-        f[f"antecedent of {named.way}"] = _logit(named.antecedent)
+    if named.probability < 1:
+        f[f"antecedent of {named.way}"] = _logit(named.probability)
     if before is not None:
         f["before"] = _logit(before)
     if named.way == "description":
@@ -116,7 +89,7 @@ def answer_features(ranking: Ranking, candidate: Candidate, named: Named, before
     return f
 
 
-class _Sparse:
+class LinearModel:
     """A fitted (DictVectorizer, LogisticRegression) pipeline as a table of weights: the same sums, a hundred times faster."""
 
     def __init__(self, pipeline: Any) -> None:
@@ -125,10 +98,20 @@ class _Sparse:
         self._bias = float(regression.intercept_[0])
 
     def probabilities(self, rows: Sequence[Features]) -> list[float]:
+        """The probability that each row is true, by itself."""
+        return [_sigmoid(score) for score in self._scores(rows)]
+
+    def choice(self, rows: Sequence[Features]) -> list[float]:
+        """The probability that each row is the one chosen among them, or none, whose score is 0 (a conditional logit)."""
+        scores = self._scores(rows)
+        most = max([0.0, *scores])
+        odds = [math.exp(score - most) for score in scores]
+        total = sum(odds) + math.exp(-most)
+        return [one / total for one in odds]
+
+    def _scores(self, rows: Sequence[Features]) -> list[float]:
         weights = self._weights
-        return [
-            _sigmoid(self._bias + sum(weights.get(name, 0.0) * value for name, value in row.items())) for row in rows
-        ]
+        return [self._bias + sum(weights.get(name, 0.0) * value for name, value in row.items()) for row in rows]
 
 
 def _sigmoid(x: float) -> float:

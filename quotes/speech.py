@@ -66,6 +66,8 @@ def speech_features(
     end = span.of(text)[-1:]
     f[f"end={end if not end.isalnum() else 'word'}"] = 1.0
     f[f"own={any(c.rule in ('verb', 'near', 'according_to', 'noun', 'document') for _, c in ranked)}&size={size}"] = 1.0
+    f["any"] = sum(chance for chance, _ in ranked)
+    f[f"any&size={size}"] = f["any"]
     if ranked:
         best, candidate = ranked[0]
         f[f"rule={candidate.rule}&size={size}"] = 1.0

@@ -9,11 +9,12 @@ from quotes.marks import find_quotations
 from quotes.names import Named, Names
 from quotes.parsing import Entity, Parse, Sentence, Word
 from quotes.people import People, clean_name, is_pronoun, name_tokens, same_person
+from quotes.whole_names import whole_names
 
 
 def most_salient(rows):
     """The choice of an antecedent without a learned model."""
-    return 0, 0.8
+    return [0.8, *[0.0] * (len(rows) - 1)]
 
 
 def annotated(text: str, people: list[str] = (), organisations: list[str] = ()) -> Parse:
@@ -34,15 +35,15 @@ def annotated(text: str, people: list[str] = (), organisations: list[str] = ()) 
     for entity in sorted(entities, key=lambda e: -len(e.span)):
         if not any(entity.span.overlaps(other.span) for other in longest):
             longest.append(entity)
-    return Parse(tuple(sentences), tuple(sorted(longest, key=lambda e: e.span)))
+    return whole_names(text, Parse(tuple(sentences), tuple(sorted(longest, key=lambda e: e.span))))
 
 
-def resolve(text, mention, people=(), organisations=(), head=None, previous=None, definite=True) -> Named:
+def resolve(text, mention, people=(), organisations=(), head=None, previous=None, definite=True, quoted=()) -> Named:
     """Resolve the last occurrence of `mention`."""
     parse = annotated(text, people, organisations)
     names = Names(text, parse, find_quotations(text)[0], most_salient)
     start = text.rindex(mention)
-    return names.resolve(Span(start, start + len(mention)), head or mention.split()[-1], definite, previous)
+    return names.resolve(Span(start, start + len(mention)), head or mention.split()[-1], definite, previous, quoted)[0]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from quotes.names import Names
 from quotes.parsing import EnglishModels, Entity, Parse, Sentence, Word
 from quotes.settings import Settings
 from quotes.uniform import uniform
+from quotes.whole_names import whole_names
 
 _Gold = Callable[[list[Candidate]], list[Span] | None]
 """From the candidates of a quotation to the mentions of its gold speaker; None where nobody speaks."""
@@ -54,13 +55,14 @@ def annotate(article: polnear.GoldArticle, work: Path) -> Parse:
     if path.exists():
         stored = json.loads(path.read_text(encoding="utf-8"))
         sentences = [Sentence([Word(*w) for w in s["words"]], s["paragraph"], s["parsed"]) for s in stored["sentences"]]
-        return Parse(tuple(sentences), tuple(Entity(Span(a, b), t) for a, b, t in stored["entities"]))
+        parse = Parse(tuple(sentences), tuple(Entity(Span(a, b), t) for a, b, t in stored["entities"]))
+        return whole_names(article.text, parse)
     quotations, _ = find_quotations(article.text)
     parse = language.annotate(article.text, quotations, partial(sentences_to_parse, quotations))
     sentences = [{**asdict(s), "words": [list(asdict(w).values()) for w in s.words]} for s in parse.sentences]
     entities = [(e.span.start, e.span.end, e.type) for e in parse.entities]
     path.write_text(json.dumps({"sentences": sentences, "entities": entities}), encoding="utf-8")
-    return parse
+    return whole_names(article.text, parse)
 
 
 def examples(articles: list[polnear.GoldArticle], work: Path) -> list[Example]:
@@ -84,7 +86,7 @@ def own_examples(first: int) -> list[Example]:
                 f"{article.id or article.title or number}: the gold of our own articles counts in one spelling"
             )
         quotations, _ = find_quotations(text)
-        parse = english().annotate(text, quotations, partial(sentences_to_parse, quotations))
+        parse = whole_names(text, english().annotate(text, quotations, partial(sentences_to_parse, quotations)))
         names = Names(text, parse, quotations, most_salient)
         answers = [(q, own.gold_of(article, q, gold)) for q in quotations]
         asked = [(q, partial(own.right_mentions, answer, names=names)) for q, answer in answers if answer is not None]
@@ -120,6 +122,6 @@ def _double(text: str, quotation: Quotation) -> bool:
     return text[: quotation.start].rstrip()[-1:] in '“"„'
 
 
-def most_salient(rows: Sequence[Features]) -> tuple[int, float]:
+def most_salient(rows: Sequence[Features]) -> list[float]:
     """The choice of an antecedent before one is learned: the most salient person."""
-    return 0, 0.5
+    return [0.5, *[0.0] * (len(rows) - 1)]

@@ -1,15 +1,17 @@
-"""Logistic regressions over sparse features, fitted and judged by cross-validation over articles."""
+"""Linear models over sparse features, fitted and judged by cross-validation over articles."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import minimize
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from quotes.candidates import Features
+from quotes.ranker import LinearModel
 
 FOLDS = 5
 SEEN = 3  # rows that a feature must occur in; rarer ones double the file and change nothing
@@ -20,6 +22,54 @@ def fit_sparse(rows: Sequence[Features], labels: Sequence[bool], c: float) -> Pi
     seen = Counter(name for row in rows for name in row)
     common = [{name: value for name, value in row.items() if seen[name] >= SEEN} for row in rows]
     return make_pipeline(DictVectorizer(), LogisticRegression(C=c, max_iter=1000)).fit(common, labels)
+
+
+Choice = tuple[Sequence[Features], Sequence[bool]]
+"""The rows among which one is chosen, and which of them are right: several, one or none."""
+
+
+def fit_choice(choices: Sequence[Choice], penalty: float) -> Pipeline:
+    """A conditional logit (McFadden, *Conditional logit analysis of qualitative choice behavior*, 1974).
+
+    The probability of a row is exp(score) over the sum of that for all rows of its choice and 1, which stands for none of
+    them. The weights minimise the negative log-likelihood of the right rows, together where there are several, and
+    `penalty` times their squares. The form of the result, (DictVectorizer, LogisticRegression), is for storing: both are
+    linear.
+    """
+    seen = Counter(name for rows, _ in choices for row in rows for name in row)
+    common = [{n: value for n, value in row.items() if seen[n] >= SEEN} for rows, _ in choices for row in rows]
+    vectorizer = DictVectorizer()
+    table = vectorizer.fit_transform(common)
+    sizes = np.array([len(rows) for rows, _ in choices])
+    group = np.repeat(np.arange(len(choices)), sizes)
+    right = np.array([ok for _, rights in choices for ok in rights], dtype=bool)
+    none = np.bincount(group, weights=right, minlength=len(choices)) == 0
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = table @ weights
+        most = np.zeros(len(choices))
+        np.maximum.at(most, group, scores)
+        odds = np.exp(scores - most[group])
+        total = np.bincount(group, weights=odds, minlength=len(choices)) + np.exp(-most)
+        wanted = np.bincount(group, weights=odds * right, minlength=len(choices)) + none * np.exp(-most)
+        slope = table.T @ (odds / total[group] - right * odds / wanted[group])
+        return float(np.log(total / wanted).sum() + penalty * weights @ weights), slope + 2 * penalty * weights
+
+    fitted = minimize(loss, np.zeros(table.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    model = LogisticRegression()
+    model.classes_, model.n_features_in_ = np.array([False, True]), table.shape[1]
+    model.coef_, model.intercept_ = fitted.x[np.newaxis], np.zeros(1)
+    return make_pipeline(vectorizer, model)
+
+
+def choices_out_of_fold(choices: Sequence[Choice], groups: Sequence[object], penalty: float) -> list[list[float]]:
+    """For each choice the probabilities of its rows, from a model that has seen no choice of its group."""
+    chances: list[list[float]] = [[] for _ in choices]
+    for train, test in GroupKFold(FOLDS).split(choices, groups=groups):
+        ranker = LinearModel(fit_choice([choices[i] for i in train], penalty))
+        for i in test:
+            chances[i] = ranker.choice(choices[i][0])
+    return chances
 
 
 def out_of_fold(rows: Sequence[Features], labels: Sequence[bool], groups: Sequence[int], c: float) -> np.ndarray:

@@ -4,57 +4,49 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models.attribution.examples import Example
-from models.attribution.fitting import calibration_error, fit_sparse, out_of_fold
+from models.attribution.fitting import calibration_error, choices_out_of_fold, fit_choice, fit_sparse, out_of_fold
 from quotes.candidates import Candidate
-from quotes.ranker import confidence_features
 from quotes.speech import speech_features
 
 SEED = 20261124
-# Inverse strength of regularisation, swept over 0.03, 0.1, 0.3, 1 by cross-validation on PolNeAR train.
-C_SPEAKER, C_SPEECH = 0.3, 0.3
+# Swept by cross-validation on PolNeAR train: the penalty over 0.5, 1, 2, 4, the inverse strength of regularisation of `speech`
+# over 0.03, 0.1, 0.3, 1.
+PENALTY_SPEAKER, C_SPEECH = 0.5, 0.3
 
 
 def fit(data: list[Example], polnear_articles: int) -> tuple[dict[str, Pipeline], dict[str, float], dict[str, object]]:
-    """The models `speaker`, `confidence` and `speech`, the threshold of speech, and the cross-validated scores."""
-    rows = [c.features for e in data for c in e.candidates]
-    labels = [e.right(c) for e in data for c in e.candidates]
-    groups = [e.article for e in data for _ in e.candidates]
-    scores = iter(out_of_fold(rows, labels, groups, C_SPEAKER).tolist())
-    ranked = [sorted([(next(scores), c) for c in e.candidates], key=lambda pair: -pair[0]) for e in data]
-
+    """The models `speaker` and `speech`, the threshold of speech, and the cross-validated scores."""
+    groups = [e.article for e in data]
+    choices = [([c.features for c in e.candidates], [e.right(c) for c in e.candidates]) for e in data]
+    chances = choices_out_of_fold(choices, groups, PENALTY_SPEAKER)
+    ranked = [
+        sorted(zip(chance, e.candidates, strict=True), key=lambda pair: -pair[0])
+        for chance, e in zip(chances, data, strict=True)
+    ]
     spoken = [(e, r) for e, r in zip(data, ranked, strict=True) if e.gold is not None and r]
-    sure_rows = [confidence_features(r) for _, r in spoken]
-    sure_labels = [e.right(r[0][1]) for e, r in spoken]
-    sure_groups = [e.article for e, _ in spoken]
-    sure = out_of_fold(sure_rows, sure_labels, sure_groups, 1.0)
+    right = [e.right(r[0][1]) for e, r in spoken]
+    sure = np.array([r[0][0] for _, r in spoken])
 
     speech_rows = [
         speech_features(e.text, e.quotation, e.parse, r, e.previous_was_speech)
         for e, r in zip(data, ranked, strict=True)
     ]
     speech_labels = [e.gold is not None for e in data]
-    speech = out_of_fold(speech_rows, speech_labels, [e.article for e in data], C_SPEECH)
+    speech = out_of_fold(speech_rows, speech_labels, groups, C_SPEECH)
 
     models = {
-        "speaker": fit_sparse(rows, labels, C_SPEAKER),
-        "confidence": fit_sparse(sure_rows, sure_labels, 1.0),
+        "speaker": fit_choice(choices, PENALTY_SPEAKER),
         "speech": fit_sparse(speech_rows, speech_labels, C_SPEECH),
     }
-    settings = {
-        "speech_threshold": _best_threshold(speech, speech_labels),
-    }
+    settings = {"speech_threshold": _best_threshold(speech, speech_labels)}
     report = {
-        "mention": _by_size(*_of_articles(spoken, sure_labels, range(polnear_articles))),
-        "mention_own_articles": _by_size(*_of_articles(spoken, sure_labels, range(polnear_articles, 10**6))),
+        "mention": _by_size(*_of_articles(spoken, right, range(polnear_articles))),
+        "mention_own_articles": _by_size(*_of_articles(spoken, right, range(polnear_articles, 10**6))),
+        "mention_ece": round(calibration_error(sure, right), 4),
         "speech_f1": {t: round(_f1(speech >= t, speech_labels), 4) for t in (0.3, 0.4, 0.5, 0.6)},
         "speech_f1_short": {
             t: round(_f1(*_short(data, speech >= t, speech_labels)), 4)
             for t in (0.3, settings["speech_threshold"], 0.5, 0.6)
-        },
-        "confidence_ece": round(calibration_error(sure, sure_labels), 4),
-        "answered": {
-            t: [round(float(np.mean(sure >= t)), 4), round(float(np.mean(np.array(sure_labels)[sure >= t])), 4)]
-            for t in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
         },
     }
     return models, settings, report

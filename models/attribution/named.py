@@ -16,7 +16,16 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 
 from models.attribution.examples import most_salient
-from models.attribution.fitting import FOLDS, calibration_error, fit_sparse, out_of_fold, reliability
+from models.attribution.fitting import (
+    FOLDS,
+    Choice,
+    calibration_error,
+    choices_out_of_fold,
+    fit_choice,
+    fit_sparse,
+    out_of_fold,
+    reliability,
+)
 from models.attribution.polnear import GoldArticle
 from quotes.attribution import attribute
 from quotes.candidates import Features, Surroundings
@@ -27,10 +36,11 @@ from quotes.names import Names
 from quotes.parsing import Parse
 from quotes.people import HE, SHE
 from quotes.pronouns import gender_of
-from quotes.ranker import SpeakerRanker, antecedent_confidence_features
+from quotes.ranker import SpeakerRanker
 
-# Inverse strength of regularisation, swept over 0.03, 0.1, 0.3, 1 by cross-validation over these articles.
-C_ANTECEDENT, C_CONFIDENCE, C_ANSWER = 0.3, 1.0, 0.3
+# Swept by cross-validation over these articles: the penalty over 0.1, 0.3, 1, 3, the inverse strength of regularisation over
+# 0.03, 0.1, 0.3, 1.
+PENALTY_ANTECEDENT, C_ANSWER = 1.0, 0.3
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WHO = Path(__file__).resolve().parent.parent.parent / "seeds" / "speakers" / "polnear_train_who.jsonl"
 
@@ -67,17 +77,9 @@ def named_article(article: GoldArticle, parse: Parse, gold: list[Gold]) -> Named
     return NamedArticle(article.stem, article.text, parse, moved)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A pronoun that speaks: the features of those it may mean, and which of them are right."""
-
-    article: str
-    rows: list[Features]
-    right: list[bool]
-
-
-def choices(article: NamedArticle, right_mention: Callable[[Quotation, Span], bool]) -> list[Choice]:
-    """The pronouns among the right mentions of an article's speakers; what was said before is taken from gold."""
+def pronouns(article: NamedArticle, right_mention: Callable[[Quotation, Span], bool]) -> list[Choice]:
+    """The choices behind the pronouns among the right mentions of an article's speakers; what was said before is taken from
+    gold."""
     quotations, _ = find_quotations(article.text)
     surroundings = Surroundings(article.text, quotations, article.parse)
     names = Names(article.text, article.parse, quotations, most_salient)
@@ -94,8 +96,8 @@ def choices(article: NamedArticle, right_mention: Callable[[Quotation, Span], bo
                 seen = names.in_view.in_sight(candidate.mention, gender, previous)
                 right = [is_right(one.cluster.name, gold) for one in seen]
                 if seen:
-                    rows = names.in_view.features(candidate.mention, gender, previous, seen)
-                    result.append(Choice(article.stem, rows, right))
+                    rows = names.in_view.features(candidate.mention, gender, previous, quotation.spans, seen)
+                    result.append((rows, right))
                 break
         previous = next((c for c in names.clusters if is_right(c.name, gold)), previous)
     return result
@@ -109,9 +111,9 @@ class RecordingRanker(SpeakerRanker):
         self.asked: list[Features] = []
 
     def answer(self, features: Features) -> float:
-        """The mention's probability, so that a quotation which goes on from another knows it."""
+        """How likely the name is by what speaks for it, so that a quotation which goes on from another knows it."""
         self.asked.append(features)
-        return 1 / (1 + math.exp(-features["mention"]))
+        return 1 / (1 + math.exp(-features["best"]))
 
 
 def answers(article: NamedArticle, ranker: RecordingRanker) -> list[tuple[Features, bool]]:
@@ -136,39 +138,31 @@ def fit(
     mentions: dict[str, Pipeline],
     settings: dict[str, float],
 ) -> tuple[dict[str, Pipeline], dict[str, object]]:
-    """The models `antecedent`, `antecedent_confidence` and `answer`, and their cross-validated scores.
+    """The models `antecedent` and `answer`, and their cross-validated scores.
 
     `articles` come with a test of a right mention; `mentions` and `settings` are of a ranker that has not seen them.
     """
-    found = [c for article, is_right_mention in articles for c in choices(article, is_right_mention)]
-    folds = list(GroupKFold(FOLDS).split(found, groups=[c.article for c in found]))
-    left_out: dict[str, Pipeline] = {}  # for each article, a model that has not seen it
-    sure: list[tuple[Features, bool]] = []
-    for train, test in folds:
-        model = _fit_choices([found[i] for i in train])
-        chooser = SpeakerRanker({"antecedent": model}, settings)
-        for i in test:
-            left_out[found[i].article] = model
-            scores = chooser.antecedent_scores(found[i].rows)
-            sure.append((antecedent_confidence_features(scores), found[i].right[int(np.argmax(scores))]))
-    antecedent = _fit_choices(found)
-    confidence = fit_sparse([row for row, _ in sure], [ok for _, ok in sure], C_CONFIDENCE)
+    of_article = [pronouns(article, is_right_mention) for article, is_right_mention in articles]
+    found = [choice for some in of_article for choice in some]
+    groups = [number for number, some in enumerate(of_article) for _ in some]
+    antecedent = fit_choice(found, PENALTY_ANTECEDENT)
+    left_out: dict[int, Pipeline] = {}  # for each article, a model that has not seen it
+    for train, test in GroupKFold(FOLDS).split(found, groups=groups):
+        left_out |= dict.fromkeys((groups[i] for i in test), fit_choice([found[i] for i in train], PENALTY_ANTECEDENT))
+    chances = choices_out_of_fold(found, groups, PENALTY_ANTECEDENT)
+    meant = [right[int(np.argmax(chance))] for chance, (_, right) in zip(chances, found, strict=True)]
     given: list[tuple[Features, bool]] = []
-    groups: list[int] = []
+    places: list[int] = []
     for number, (article, _) in enumerate(articles):
-        models = {
-            **mentions,
-            "antecedent": left_out.get(article.stem, antecedent),
-            "antecedent_confidence": confidence,
-        }
-        found_here = answers(article, RecordingRanker(models, settings))
+        ranker = RecordingRanker({**mentions, "antecedent": left_out.get(number, antecedent)}, settings)
+        found_here = answers(article, ranker)
         given += found_here
-        groups += [number] * len(found_here)
+        places += [number] * len(found_here)
     rows, right = [row for row, _ in given], [ok for _, ok in given]
-    trust = out_of_fold(rows, right, groups, C_ANSWER)
+    trust = out_of_fold(rows, right, places, C_ANSWER)
     spoken = sum(gold.who is not None for article, _ in articles for gold in article.gold)
     report: dict[str, object] = {
-        "pronouns": [len(sure), round(float(np.mean([ok for _, ok in sure])), 4)],
+        "pronouns": [len(meant), round(float(np.mean(meant)), 4)],
         "answer_ece": round(calibration_error(trust, right), 4),
         "reliability": reliability(trust, right),
         "named": {
@@ -176,14 +170,4 @@ def fit(
             for t in THRESHOLDS
         },
     }
-    return {
-        "antecedent": antecedent,
-        "antecedent_confidence": confidence,
-        "answer": fit_sparse(rows, right, C_ANSWER),
-    }, report
-
-
-def _fit_choices(found: Sequence[Choice]) -> Pipeline:
-    reachable = [choice for choice in found if any(choice.right)]
-    rows = [row for choice in reachable for row in choice.rows]
-    return fit_sparse(rows, [ok for choice in reachable for ok in choice.right], C_ANTECEDENT)
+    return {"antecedent": antecedent, "answer": fit_sparse(rows, right, C_ANSWER)}, report

@@ -38,7 +38,7 @@ def right_mentions(gold: dict[str, object], candidates: list[Candidate], names: 
     wanted = [_words(n) for n in [gold["speaker"], *gold.get("aliases", [])] if n]  # type: ignore[misc]
     found = []
     for candidate in candidates:
-        given = _words(names.resolve(candidate.mention, candidate.head, candidate.definite, None).name or "")
+        given = _words(names.resolve(candidate.mention, candidate.head, candidate.definite, None, ())[0].name or "")
         if given and any(given == w or given <= w for w in wanted):
             found.append(candidate.mention)
     return found

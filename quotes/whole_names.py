@@ -1,0 +1,111 @@
+"""Names of people mended where the tagger cut them short, took them for something else, or missed them.
+
+It sees one sentence at a time; the article as a whole often says more: a surname that stands alone again and again is a
+person's wherever else it stands.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from quotes.document import Span
+from quotes.parsing import Entity, Parse, Sentence, Word
+from quotes.people import TITLES, name_tokens
+
+# Capitalised before a name at the beginning of a sentence, and no part of it.
+_OPENERS = frozenset(
+    """a after all although an and another any as at because before both but by did does during earlier even every finally for
+    from had has he her here his how however i if in instead is it its just last later like many maybe meanwhile moreover most
+    nor not now of on once only or our perhaps she since so some still that the their then there these they this though to
+    today unlike until was we were what when where whether which while who why will with would yes yesterday yet you your
+    monday tuesday wednesday thursday friday saturday sunday""".split()
+)
+_LONGEST = 4  # words of a name that was taken for a place or an organisation
+_SUFFIX = re.compile(r"(?:Jr|Sr|II|III|IV)\.?$")
+
+
+def whole_names(text: str, parse: Parse) -> Parse:
+    """`parse` with the names of people as the whole article has them."""
+    entities = [piece for entity in parse.entities for piece in _parted(text, entity)]
+    alone = {e.span.of(text) for e in entities if e.type == "PERSON" and _is_word(e.span.of(text))}
+    full = set(_surnames(text, entities))
+    entities = [_as_person(text, entity, alone - full) for entity in entities]
+    words = {word.start: (sentence, place) for sentence in parse.sentences for place, word in enumerate(sentence.words)}
+    taken = {place for entity in entities for place in range(entity.span.start, entity.span.end)}
+    full = set(_surnames(text, entities))
+    entities = [_grown(text, entity, words, taken, full) for entity in entities]
+    found = set(_missed(parse, set(_surnames(text, entities)), entities))
+    kept = [entity for entity in entities if entity.span not in found]
+    people = [Entity(span, "PERSON") for span in found]
+    return replace(parse, entities=tuple(sorted([*kept, *people], key=lambda entity: entity.span)))
+
+
+def _is_word(name: str) -> bool:
+    return " " not in name
+
+
+def _parted(text: str, entity: Entity) -> Iterator[Entity]:
+    """Two names on both sides of a colon: “Orrin: Velkamp lied”."""
+    start = entity.span.start
+    for match in re.finditer(r"[^:\n]+", entity.span.of(text)):
+        words = match[0]
+        begin = start + match.start() + len(words) - len(words.lstrip())
+        yield Entity(Span(begin, max(begin, start + match.start() + len(words.rstrip()))), entity.type)
+
+
+def _surnames(text: str, entities: Iterable[Entity]) -> Iterator[str]:
+    """The last names of the people named in full."""
+    for entity in entities:
+        if entity.type == "PERSON":
+            words = [word for word in entity.span.of(text).split() if not _SUFFIX.match(word.rstrip(","))]
+            if len(words) > 1 and len(words[-1]) > 2 and len(name_tokens(" ".join(words))) > 1:
+                yield words[-1].rstrip(",")
+
+
+def _as_person(text: str, entity: Entity, surnames: set[str]) -> Entity:
+    """A name taken for a place or an organisation, that ends in a surname known only by itself: “Bay Orrin … Orrin said”."""
+    words = entity.span.of(text).split()
+    if entity.type in ("PERSON", "NORP") or not 1 < len(words) <= _LONGEST or words[-1] not in surnames:
+        return entity
+    return replace(entity, type="PERSON") if all(word[0].isupper() for word in words) else entity
+
+
+def _grown(
+    text: str, entity: Entity, words: Mapping[int, tuple[Sentence, int]], taken: set[int], full: set[str]
+) -> Entity:
+    """A surname with the given name that stands before it and was left out: “Hillary” before “Clinton”."""
+    sentence, place = words.get(entity.span.start, (None, 0))
+    name = entity.span.of(text)
+    if entity.type != "PERSON" or sentence is None or not place or not (sentence.parsed or _is_word(name)):
+        return entity
+    before, word = sentence.words[place - 1], sentence.words[place]
+    joined = text[before.end : word.start] == " " and before.start not in taken
+    if not joined or not re.fullmatch(r"[A-Z][a-z’'-]+[a-z]", before.text) or before.text.lower() in TITLES:
+        return entity
+    if sentence.parsed:
+        inside = range(place, place + len(name.split()))
+        given = before.upos == "PROPN" and (before.head in inside or word.head == place - 1)
+    else:
+        given = place > 1 or (before.text.lower() not in _OPENERS and name not in full)
+    return replace(entity, span=Span(before.start, entity.span.end)) if given else entity
+
+
+def _missed(parse: Parse, surnames: set[str], entities: Sequence[Entity]) -> Iterator[Span]:
+    """Words that are the surname of somebody named in full, wherever the tagger took them for something else or nothing.
+
+    “Clinton” is a town to it, “Orrin” a word it never saw. Within longer names (“the Orrin Foundation”) they stay.
+    """
+    now = replace(parse, entities=tuple(sorted(entities, key=lambda entity: entity.span)))
+    for sentence in parse.sentences:
+        for place, word in enumerate(sentence.words):
+            if word.text in surnames and word.text[0].isupper() and _stands_alone(now, sentence.words, place):
+                yield Span(word.start, word.end)
+
+
+def _stands_alone(parse: Parse, words: Sequence[Word], place: int) -> bool:
+    span = Span(words[place].start, words[place].end)
+    around = [e for e in parse.entities_in(span) if e.span != span or e.type == "PERSON"]
+    before = words[place - 1].text if place > 0 else ""
+    after = words[place + 1].text if place + 1 < len(words) else ""
+    named_before = before[:1].isupper() and before.rstrip(".").lower() not in TITLES and place > 1
+    return not around and not named_before and not after[:1].isupper()

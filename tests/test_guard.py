@@ -1,5 +1,6 @@
 """API keys, scopes, rate limits, and where the service may listen."""
 
+import json
 import os
 import re
 import sqlite3
@@ -247,4 +248,7 @@ def test_serving_where_that_is_safe_or_asked_for(let_in, made, database):
         port = next(found[1] for line in process.stderr if (found := re.search(r"running on \S+:(\d+)", line)))
         status = httpx.post(f"http://127.0.0.1:{port}{URL}", json=TEXT).status_code
         process.terminate()
-        assert status == (401 if let_in == "key" else 503)
+        lines = [json.loads(line) for line in process.stderr]  # whatever is logged is JSON
+    assert status == (401 if let_in == "key" else 503)
+    assert status in [line.get("status") for line in lines]
+    assert lines[-1]["event"].startswith("Finished server process")

@@ -1,6 +1,7 @@
-"""Bodies that no honest client sends."""
+"""Bodies, header fields and paths that no honest client sends."""
 
 import json
+from urllib.parse import quote
 
 from hypothesis import strategies as st
 
@@ -59,6 +60,40 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5),
     max_leaves=20,
 )
+
+
+_NAMES = ["Accept", "Authorization", "Content-Type", "Forwarded", "If-Match", "If-None-Match", "Idempotency-Key"]
+_NAMES += ["Origin", "Range", "X-Forwarded-For", "X-Request-Id"]
+_TOKENS = [
+    b"*",
+    b"*/*",
+    b'"',
+    b'W/"a"',
+    b";q=",
+    b",",
+    b"application/json",
+    b"text/csv;q=2",
+    b"Bearer ",
+    b"quotes_a_b",
+    b"\xff",
+]
+# Header fields with values that a server lets through to the application.
+headers = st.dictionaries(
+    st.sampled_from(_NAMES),
+    st.one_of(
+        st.lists(st.sampled_from(_TOKENS), max_size=20).map(b"".join),
+        st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=100).map(
+            lambda text: text.encode("latin-1")
+        ),
+    ).map(bytes.strip),
+    max_size=4,
+)
+# Segments of a path, and parts of a query: nothing in them ends them.
+segments = st.one_of(
+    st.text(max_size=100),
+    st.text(st.sampled_from(_AWKWARD + "/%.~\\"), max_size=100),
+    st.builds(lambda part, times: part * times, st.sampled_from(["a", "/", "%", "..", "é"]), st.integers(1, 3000)),
+).map(lambda text: quote(text.encode("utf-8", "surrogatepass"), safe=""))
 
 
 def bodies(names: list[str]) -> st.SearchStrategy[bytes]:

@@ -32,7 +32,7 @@ async def held_again(client):
     now = {}  # the identifiers that the service has made this time, by those that are written down
     exchanges = []
     for exchange in deepcopy(recorded()):
-        path = re.sub(_IDENTIFIER, lambda found: now.get(found[0], found[0]), exchange["path"])
+        path = exchange["path"] = re.sub(_IDENTIFIER, lambda found: now.get(found[0], found[0]), exchange["path"])
         headers = {"X-Request-Id": exchange["name"], **exchange.get("headers", {})}
         content = json.dumps(exchange["body"]).encode() if "body" in exchange else None
         if content:

@@ -12,12 +12,13 @@ from api.articles import Storing
 from api.database import Database
 from api.guard import Guard
 from api.jobs import Limits
-from api.limits import MAX_EVALUATION_BYTES, BodyLimit
+from api.limits import MAX_BATCH_BYTES, MAX_EVALUATION_BYTES, BodyLimit
 from api.metrics import Metrics
 from api.openapi import Service
 from api.paths import WholeSegments
 from api.processes import Nursery
-from api.routes import analyses, articles, evaluations, health, metrics, models, stances
+from api.routes import analyses, articles, batches, evaluations, health, metrics, models, stances
+from api.runner import Runner
 from api.tracing import Tracing
 from api.webhooks import documentation
 from api.webhooks.deliverer import Deliverer
@@ -51,7 +52,16 @@ def create_app(
             app.state.metrics.found,
         )
         app.state.metrics.watch(app.state.workers)
-        async with app.state.deliverer.running():
+        app.state.runner = Runner(
+            app.state.database,
+            app.state.storing,
+            app.state.workers,
+            # where there are several workers, one is always free of batches: a request need not wait for a long article
+            at_once=max(1, settings.worker_count - 1),
+            days=settings.batch_days,
+            on_completed=app.state.deliverer.on_batch_completed,
+        )
+        async with app.state.deliverer.running(), app.state.runner.running():
             yield
         app.state.workers.close()
         app.state.database.close()
@@ -73,12 +83,13 @@ def create_app(
     app.state.metrics = Metrics()
     app.add_middleware(WholeSegments)
     idempotency.install(app, lifetime=settings.idempotency_hours * 3600)
-    app.add_middleware(BodyLimit, larger={evaluations.PATH: MAX_EVALUATION_BYTES})
+    app.add_middleware(BodyLimit, larger={batches.PATH: MAX_BATCH_BYTES, evaluations.PATH: MAX_EVALUATION_BYTES})
     app.add_middleware(Guard, database=app.state.database, rate_limit=settings.rate_limit)
     app.add_middleware(Tracing, metrics=app.state.metrics)  # the last that is added stands outside of the others
     app.include_router(analyses.router)
     app.include_router(articles.router)
     app.include_router(stances.router)
+    app.include_router(batches.router)
     app.include_router(evaluations.router)
     app.include_router(models.router)
     app.include_router(health.router)

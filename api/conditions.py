@@ -51,13 +51,25 @@ def conditions(
         str | None, Header(description="Entity tags; the request is refused (412) where none is the current one.")
     ] = None,
     if_none_match: Annotated[
-        str | None,
-        Header(description="Entity tags the client has, or *; to read, 304 where one is current, else 412."),
+        str | None, Header(description="*; the request is refused (412) where there is an article already.")
     ] = None,
 ) -> Conditions:
-    """The request's conditions, for routes to depend on."""
-    sent = (", ".join(request.headers.getlist(name)) for name in ("if-match", "if-none-match"))
-    return Conditions(*(value or None for value in sent))
+    """The conditions of a request that changes something, for routes to depend on."""
+    return Conditions(_sent(request, "if-match"), _sent(request, "if-none-match"))
+
+
+def known_tags(
+    request: Request,
+    if_none_match: Annotated[
+        str | None, Header(description="Entity tags that the client has; where one is current, the answer is 304.")
+    ] = None,
+) -> Conditions:
+    """The conditions of a request that reads, for routes to depend on."""
+    return Conditions(None, _sent(request, "if-none-match"))
+
+
+def _sent(request: Request, name: str) -> str | None:
+    return ", ".join(request.headers.getlist(name)) or None
 
 
 def _names(header: str, version: str | None, weak: bool) -> bool:

@@ -45,6 +45,7 @@ PRECONDITION_FAILED = Kind(412, "precondition-failed", "The article is not in th
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
 ARTICLE_TOO_LONG = Kind(413, "article-too-long", "The article is too long")
 ARTICLE_TOO_DEEP = Kind(413, "article-too-deep", "The elements of the article are nested too deep")
+TOO_MANY_ARTICLES = Kind(413, "too-many-articles", "There are too many articles")
 TOO_MANY_ROWS = Kind(413, "too-many-rows", "There are too many rows")
 NOT_JSON = Kind(415, "unsupported-media-type", "The body must be JSON")
 BAD_ARTICLE_ID = Kind(422, "bad-article-id", "The identifier of the article cannot be used")
@@ -151,14 +152,18 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     if found[0]["type"] == "json_invalid":
         detail = f"{found[0]['ctx']['error']} at character {found[0]['loc'][1]}"
         return answer(request, Problem(MALFORMED, detail, [("#", detail)]))
-    errors = [(_pointer(one["loc"]), _said(one)) for one in found[:MOST_ERRORS]]
-    detail = "; ".join(said if at == "#" else f"{at}: {said}" for at, said in errors)
-    return answer(request, Problem(INVALID, detail, errors))
+    return answer(request, invalid([{**one, "loc": one["loc"][1:]} for one in found]))
+
+
+def invalid(found: Sequence[Mapping[str, Any]], within: Sequence[int | str] = ()) -> Problem:
+    """The problem for what pydantic has found in a part of the body; `within` leads there."""
+    errors = [(_pointer((*within, *one["loc"])), _said(one)) for one in found[:MOST_ERRORS]]
+    return Problem(INVALID, "; ".join(said if at == "#" else f"{at}: {said}" for at, said in errors), errors)
 
 
 def _pointer(location: Sequence[int | str]) -> str:
     """The JSON pointer, as a URI fragment, for where pydantic found something in the body."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location[1:])
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location)
     return "#" + "".join("/" + quote(step, safe="~", errors="replace") for step in steps)
 
 
@@ -169,18 +174,23 @@ def _said(error: Mapping[str, Any]) -> str:
 
 def answer(request: Request, problem: Problem) -> Response:
     """The answer that tells of a problem."""
+    body = told(problem, _path(request), request.state.request_id)
+    return Response(body, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def told(problem: Problem, instance: str, request_id: str) -> str:
+    """Problem details as JSON; `instance` is the path that was asked for."""
     body = schemas.Problem(
         type=f"urn:problem-type:quotes:{problem.kind.slug}",
         title=problem.kind.title,
         status=problem.kind.status,
         detail=problem.detail,
-        instance=_path(request),
-        request_id=request.state.request_id,
+        instance=instance,
+        request_id=request_id,
         errors=[schemas.ProblemError(pointer=pointer, detail=detail) for pointer, detail in problem.errors],
     )
     # ASCII, because what is wrong may be a lone surrogate, which UTF-8 cannot hold.
-    content = json.dumps(body.model_dump())
-    return Response(content, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
+    return json.dumps(body.model_dump())
 
 
 def _path(request: Request) -> str:

@@ -9,6 +9,8 @@ from api.errors import BODY_TOO_LARGE, Problem
 MAX_BODY_BYTES = 1_000_000
 MAX_EVALUATION_BYTES = 10_000_000  # as many rows as a service evaluates, of a thousand bytes each
 
+MAX_BATCH_BYTES = 20_000_000  # a thousand articles of twenty thousand bytes each
+
 
 class BodyLimit:
     """ASGI middleware that refuses a body over the limit while it arrives, declared or not, so that none is ever held.
@@ -37,7 +39,7 @@ class BodyLimit:
                 received += len(message.get("body", b""))
                 if received <= most:
                     return message
-            detail = f"the body has more than {most:,} bytes; send one article without what it embeds, or fewer rows"
+            detail = f"the body has more than {most:,} bytes; send an article without what it embeds, or less at once"
             raise Problem(BODY_TOO_LARGE, detail)
 
         await self._app(scope, counted, send)

@@ -325,6 +325,57 @@ class Delivery(_Exact):
     next_attempt: datetime | None
 
 
+class BatchArticle(ArticleRequest):
+    """An article of a batch."""
+
+    id: ArticleId | None = Field(
+        default=None,
+        description="The caller's own identifier: the analysis is then stored as `PUT /v1/articles/{id}` stores it.",
+    )
+
+
+class BatchRequest(_Exact):
+    """Articles to analyse when there is time. One that cannot be used does not keep the others from it."""
+
+    articles: list[Annotated[BatchArticle | Any, Field(union_mode="left_to_right")]] = Field(min_length=1)
+    webhook_url: WebhookUrl | None = Field(
+        default=None, description="Where the completion of the batch is told (docs/webhooks.md)."
+    )
+
+
+class BatchProgress(_Exact):
+    """How many articles of a batch there are."""
+
+    total: int
+    waiting: int = Field(description="Or being analysed just now.")
+    succeeded: int
+    failed: int
+
+
+class BatchItem(_Exact):
+    """An article of a batch."""
+
+    position: int = Field(description="In the batch, from 0.")
+    id: str | None
+    state: Literal["waiting", "succeeded", "failed"]
+    analysis: Analysis | None = Field(description="Once it has succeeded.")
+    problem: "Problem | None" = Field(description="Why it has failed.")
+
+
+class Batch(_Exact):
+    """A batch: how far it is, and a page of its articles."""
+
+    id: str
+    state: Literal["running", "completed"]
+    created: datetime
+    completed: datetime | None
+    expires: datetime | None = Field(description="When it is forgotten.")
+    progress: BatchProgress
+    webhook: Delivery | None = Field(description="How far the delivery to its webhook is; null before it is completed.")
+    items: list[BatchItem] = Field(description="In the order of the articles, those that wait included.")
+    next: str | None = Field(description="Where the next page is; null on the last.")
+
+
 class CompletedBatch(_Exact):
     """A batch that has been completed."""
 

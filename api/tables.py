@@ -63,7 +63,7 @@ batches = Table(
     Column("request_id", String, nullable=False),
     Column("created", Integer, nullable=False),
     Column("finished", Integer, index=True),
-    Column("announced", Integer, nullable=False, default=0),  # 1 once whoever waits for its end has been told
+    Column("announced", Integer, nullable=False, default=0),  # 1 once its webhook, if it has one, has been asked for
     Column("webhook_url", String),
 )
 
@@ -85,7 +85,8 @@ items = Table(
 )
 waiting = items.c.analysis.is_(None) & items.c.problem.is_(None)  # or being analysed just now
 Index("items_that_wait", items.c.id, sqlite_where=waiting)
-Index("items_by_article", items.c.article, sqlite_where=waiting)
+Index("items_that_wait_by_batch", items.c.batch, sqlite_where=waiting)
+Index("items_that_wait_by_article", items.c.article, sqlite_where=waiting)
 
 # Answers to requests with an Idempotency-Key, to give again.
 idempotent_answers = Table(

@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     max_nesting: int = Field(
         default=MAX_NESTING, ge=1, description="the most elements of an article's HTML that lie inside each other"
     )
+    max_batch: int = Field(default=1000, ge=1, description="the most articles that the API takes in one batch")
+    batch_days: int = Field(default=30, ge=1, description="how long the API keeps a batch once it is completed")
     max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
 
     @property

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from api.guard import METRICS, scope_needed
-from api.limits import MAX_EVALUATION_BYTES
+from api.limits import MAX_BATCH_BYTES
 from api.openapi import operations
 from quotes.cli import main
 from tests import examples
@@ -133,7 +133,7 @@ async def test_methods_that_are_not_allowed():
         (b"", JSON, 422, "invalid-request", ["#"]),
         (b"{}", {}, 415, "unsupported-media-type", []),
         (b"{}", {"Content-Type": "text/html"}, 415, "unsupported-media-type", []),
-        (b'"' + b"a" * MAX_EVALUATION_BYTES + b'"', JSON, 413, "body-too-large", []),
+        (b'"' + b"a" * MAX_BATCH_BYTES + b'"', JSON, 413, "body-too-large", []),
     ],
     ids=["cut off", "deep", "no UTF-8", "no object", "no body", "no type", "another type", "large"],
 )

@@ -45,9 +45,10 @@ async def complete(deliverer, database, url, batch="b-1", told=True):
     """A batch of three articles, one of which could not be analysed, is completed."""
 
     def store(connection):
-        connection.execute(insert(batches).values(id=batch, created=1, finished=1_700_000_000 * 10**9, webhook_url=url))
+        row = {"id": batch, "request_id": "r", "created": 1, "finished": 1_700_000_000 * 10**9, "webhook_url": url}
+        connection.execute(insert(batches).values(row))
         for position, problem in enumerate((None, '{"status": 422}', None)):
-            values = {"batch": batch, "position": position, "received": 1, "problem": problem}
+            values = {"batch": batch, "position": position, "stored": 0, "received": 1, "problem": problem}
             connection.execute(insert(items).values(values))
 
     await database.write(store)

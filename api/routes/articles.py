@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 from api import articles, schemas
 from api.answers import DOCUMENTED, Form, answer, form_accepted
 from api.articles import Stored, Storing
-from api.conditions import Conditions, conditions, entity_tag
+from api.conditions import Conditions, conditions, entity_tag, known_tags
 from api.database import Database, database_of
 from api.errors import (
     ARTICLE_TOO_DEEP,
@@ -35,6 +34,7 @@ from api.errors import (
     refusal,
 )
 from api.jobs import Outcome
+from api.moments import moment
 from api.paths import article_id, article_path
 from api.routes.analyses import json_only
 from api.workers import WorkersForClient, workers_of
@@ -137,7 +137,7 @@ async def get(
     id: Annotated[str, Depends(article_id)],
     database: Annotated[Database, Depends(database_of)],
     form: Annotated[Form, Depends(form_accepted)],
-    needs: Annotated[Conditions, Depends(conditions)],
+    needs: Annotated[Conditions, Depends(known_tags)],
 ) -> Response:
     """Answer what the `PUT` that was received last answered."""
     return await database.read(partial(_found, id, None, form, needs))
@@ -184,8 +184,8 @@ async def versions(
                 url=f"{article_path(id)}/versions/{row['version']}",
                 content=row["content"],
                 models=json.loads(row["models"]),
-                created=_moment(row["created"]),
-                received=_moment(row["received"]),
+                created=moment(row["created"]),
+                received=moment(row["received"]),
             )
             for row in rows
         ]
@@ -208,7 +208,7 @@ async def version(
     version: str,
     database: Annotated[Database, Depends(database_of)],
     form: Annotated[Form, Depends(form_accepted)],
-    needs: Annotated[Conditions, Depends(conditions)],
+    needs: Annotated[Conditions, Depends(known_tags)],
 ) -> Response:
     """Answer what the `PUT` that stored this version answered."""
     return await database.read(partial(_found, id, version, form, needs))
@@ -236,7 +236,3 @@ def _answer(version: str, analysis: str, form: Form) -> Response:
 
 def _no_article(id: str) -> Problem:
     return Problem(NOT_FOUND, f"there is no article “{id}”")
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)

@@ -87,7 +87,8 @@ class Deliverer:
                 _log.exception("webhooks could not be delivered; the service will try again")
                 pause = PAUSE
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+                async with asyncio.timeout(pause):  # not wait_for, which may swallow a cancellation
+                    await self._woken.wait()
 
     async def _attempt(self, sender: Sender, message: Row[Any]) -> None:
         outcome = await sender.send(message.url, message.id, message.body)

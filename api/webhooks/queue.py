@@ -7,7 +7,6 @@ has noted the answer; its id is the same each time.
 import random
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from api import schemas
+from api.moments import moment
 from api.tables import batches, deliveries, items
 from api.webhooks.sending import Outcome
 
@@ -30,7 +30,7 @@ def enqueue(batch: str, connection: Connection) -> None:
         return
     event = schemas.BatchCompleted(
         type="batch.completed",
-        timestamp=_moment(found.finished),
+        timestamp=moment(found.finished),
         data=schemas.CompletedBatch(
             id=batch,
             url=f"/v1/batches/{batch}",
@@ -104,12 +104,8 @@ def delivery_of(batch: str, connection: Connection) -> schemas.Delivery | None:
         id=found.id,
         state=found.state,
         attempts=found.attempts,
-        last_attempt=None if found.attempted is None else _moment(found.attempted),
+        last_attempt=None if found.attempted is None else moment(found.attempted),
         last_status=found.status,
         last_error=found.error,
-        next_attempt=None if found.due is None else _moment(found.due),
+        next_attempt=None if found.due is None else moment(found.due),
     )
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)

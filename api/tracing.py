@@ -10,14 +10,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from api.errors import INTERNAL, Problem, answer
+from api.errors import CLIENT_GONE, INTERNAL, Problem, answer
 from api.metrics import Metrics
 
 HEADER = "X-Request-Id"
 QUIET = {"/livez", "/readyz", "/metrics"}  # asked every few seconds: told in the log only where they fail
 _SANE = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _PATH = 300  # characters of it that are logged
-_NO_ANSWER = 499  # as nginx has it: the client went away first
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Tracing:
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if _SANE.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        status = _NO_ANSWER
+        status = None
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -55,11 +54,11 @@ class Tracing:
                 await self._app(scope, receive, watched)
             except Exception:
                 _log.exception("an unexpected error")
-                if status == _NO_ANSWER:
+                if status is None:
                     problem = Problem(INTERNAL, "an unexpected error; it has been logged")
                     await answer(Request(scope), problem)(scope, receive, watched)
             finally:
-                self._told(scope, status, perf_counter() - started)
+                self._told(scope, status or CLIENT_GONE.status, perf_counter() - started)
 
     def _told(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")

@@ -23,14 +23,14 @@ class Served:
     url: str
     process: subprocess.Popen[bytes]
 
-    def descendants(self) -> list[int]:
-        """The ids of the processes below the service's own, the eldest first."""
+    def processes(self) -> list[int]:
+        """The ids of the service's own process, of the one that loads the models, and of the workers."""
         found = [self.process.pid]
         for parent in found:
             for thread in os.listdir(f"/proc/{parent}/task"):
                 with open(f"/proc/{parent}/task/{thread}/children") as file:
                     found += map(int, file.read().split())
-        return found[1:]
+        return found
 
     def wait_until_ready(self) -> None:
         for _ in range(1200):

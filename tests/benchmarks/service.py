@@ -28,6 +28,7 @@ from tests.served import Served, served
 URL = "/v1/analyses"
 CLIENTS = (1, 4, 16)
 OVERLOAD = 4  # times the rate that can be sustained
+WARMING = 20  # seconds; a worker's memory grows for its first hundred articles, and then no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +88,30 @@ async def open_loop(
             await asyncio.sleep(max(0.0, started + turn / rate - time.perf_counter()))
             asked.append(asyncio.create_task(ask(client, articles[turn % len(articles)])))
             if turn % max(1, int(rate * 5)) == 0:
-                memory.append(sum(map(proportional, [service.process.pid, *service.descendants()])))
+                memory.append(memory_together(service))
         answers = await asyncio.gather(*asked)
-    memory.append(sum(map(proportional, [service.process.pid, *service.descendants()])))
+    memory.append(memory_together(service))
     return answers, memory
 
 
-def proportional(process: int) -> float:
-    """A process's proportional set size in MB: memory that several share counts for each by its share."""
-    return memory_of(process)["Pss"]
+def memory_together(service: Served) -> float:
+    """The proportional set sizes of all processes in MB: memory that several share is counted once."""
+    return sum(memory_of(process)["Pss"] for process in service.processes())
 
 
 def memory_of(process: int) -> dict[str, float]:
-    """A process's memory in MB: Rss, Pss, and Private, which nobody shares with it."""
+    """A process's memory in MB: Rss; Pss, where what several share counts for each by its share; Private, of it alone."""
     with open(f"/proc/{process}/smaps_rollup") as file:
         rows = [line.split() for line in file.readlines()[1:]]
     sizes = {name.rstrip(":"): int(kilobytes) / 1024 for name, kilobytes, *_ in rows}
     return {"Rss": sizes["Rss"], "Pss": sizes["Pss"], "Private": sizes["Private_Clean"] + sizes["Private_Dirty"]}
+
+
+def computed_by(process: int) -> float:
+    """The seconds that a process has computed so far."""
+    with open(f"/proc/{process}/stat") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def centiles(answers: Sequence[Answer]) -> tuple[float, float, float]:
@@ -152,29 +160,32 @@ def unloaded(articles: Sequence[str], seconds: float, workers: int) -> dict[int,
     rows = {}
     with served(QUOTES_QUEUE=str(max(CLIENTS)), QUOTES_RATE_LIMIT="") as service:
         service.wait_until_ready()
-        asyncio.run(closed_loop(service, articles, 2 * workers, 10))
+        asyncio.run(closed_loop(service, articles, workers, WARMING))
+        before = {process: computed_by(process) for process in service.processes()}
+        answered = 0
         print(f"{'clients':>8} {'articles':>9} {'p50 s':>7} {'p95 s':>7} {'p99 s':>7} {'articles/s':>11}")
         for clients in sorted({*CLIENTS, workers}):
             answers = asyncio.run(closed_loop(service, articles, clients, seconds))
             failed = [answer for answer in answers if answer.status != 200]
             assert not failed, failed[:3]
+            answered += len(answers)
             row = rows[clients] = Row(*centiles(answers), len(answers) / seconds)
             shown = f"{row.p50:>7.3f} {row.p95:>7.3f} {row.p99:>7.3f} {row.rate:>11.2f}"
             print(f"{clients:>8} {len(answers):>9} {shown}   {load()}", flush=True)
-        show_memory(service)
+        show_processes(service, before, answered)
         show_share_of_http(service, seconds)
     return rows
 
 
-def show_memory(service: Served) -> None:
-    nursery, *workers = service.descendants()
-    print(f"\n{'process':>12} {'resident MB':>12} {'shared out MB':>14} {'private MB':>11}")
-    total = 0.0
-    for name, process in [("service", service.process.pid), ("nursery", nursery), *(("worker", w) for w in workers)]:
+def show_processes(service: Served, before: dict[int, float], answered: int) -> None:
+    """Print the memory of each process, and what it computed for each article: little depends on who else does."""
+    names = ("service", "nursery", *["worker"] * (len(before) - 2))
+    print(f"\n{'process':>12} {'resident MB':>12} {'shared out MB':>14} {'private MB':>11} {'CPU ms/article':>15}")
+    for name, process in zip(names, service.processes(), strict=True):
         sizes = memory_of(process)
-        total += sizes["Pss"]
-        print(f"{name:>12} {sizes['Rss']:>12.0f} {sizes['Pss']:>14.0f} {sizes['Private']:>11.0f}")
-    print(f"{'together':>12} {'':>12} {total:>14.0f}")
+        computed = (computed_by(process) - before[process]) / answered * 1000
+        print(f"{name:>12} {sizes['Rss']:>12.0f} {sizes['Pss']:>14.0f} {sizes['Private']:>11.0f} {computed:>15.1f}")
+    print(f"{'together':>12} {'':>12} {memory_together(service):>14.0f}")
 
 
 def overloaded(articles: Sequence[str], seconds: float, rows: dict[int, Row], workers: int) -> None:
@@ -183,7 +194,7 @@ def overloaded(articles: Sequence[str], seconds: float, rows: dict[int, Row], wo
     rate = OVERLOAD * sustained
     with served(QUOTES_RATE_LIMIT="") as service:
         service.wait_until_ready()
-        asyncio.run(closed_loop(service, articles, 1, 10))
+        asyncio.run(closed_loop(service, articles, workers, WARMING))
         answers, memory = asyncio.run(open_loop(service, articles, rate, seconds))
     accepted = [answer for answer in answers if answer.status == 200]
     refused = [answer for answer in answers if answer.status == 503]

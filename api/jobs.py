@@ -13,7 +13,7 @@ from api.analyser import Analyser
 from api.answers import Form, answer
 from api.schemas import AnalysisRequest, ArticleRequest
 from quotes.exports import to_dict
-from quotes.reading import from_html, from_text
+from quotes.reading import from_html, from_ninjs, from_text
 from quotes.settings import Settings
 
 _DIGITS = 32  # hexadecimal: 128 bits
@@ -75,10 +75,12 @@ def content_of(asked: ArticleRequest) -> str:
 
 def _analysed(asked: ArticleRequest, id: str | None, limits: Limits, analyser: Analyser) -> dict[str, Any]:
     about = {"title": asked.title, "url": asked.url, "id": id}
-    if asked.html is None:
-        article = from_text(asked.text or "", **about, max_characters=limits.characters)
-    else:
+    if asked.ninjs is not None:
+        article = from_ninjs(asked.ninjs, **about, max_characters=limits.characters, max_nesting=limits.nesting)
+    elif asked.html is not None:
         article = from_html(asked.html, **about, max_characters=limits.characters, max_nesting=limits.nesting)
+    else:
+        article = from_text(asked.text or "", **about, max_characters=limits.characters)
     return to_dict(analyser.analyse(article))
 
 

@@ -43,16 +43,42 @@ class _Exact(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _writable(item: dict[str, Any]) -> dict[str, Any]:
+    """Refuse an item that could not be stored: with NUL or a lone surrogate somewhere, or nested deeper than any is."""
+    level: list[Any] = [item]
+    for _ in range(_DEEPEST_ITEM):
+        objects = [value for value in level if isinstance(value, dict)]
+        for value in [*level, *(name for each in objects for name in each)]:
+            if isinstance(value, str):
+                _encodable(value)
+        level = [
+            *(value for each in objects for value in each.values()),
+            *(value for array in level if isinstance(array, list) for value in array),
+        ]
+        if not level:
+            return item
+    raise ValueError(f"the item is nested deeper than {_DEEPEST_ITEM} objects and arrays")
+
+
+_DEEPEST_ITEM = 50
+
+Ninjs = Annotated[dict[str, Any], AfterValidator(_writable)]
+
+
 def _exactly_one(schema: dict[str, Any]) -> None:
     """Say in JSON Schema what `ArticleRequest.exactly_one` checks."""
+    types = {"text": "string", "html": "string", "ninjs": "object"}
     schema["oneOf"] = [
-        {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
-        for given, other in (("text", "html"), ("html", "text"))
+        {
+            "required": [given],
+            "properties": {name: {"type": types[name] if name == given else "null"} for name in types},
+        }
+        for given in types
     ]
 
 
 class ArticleRequest(_Exact):
-    """What an article says: its `text` or its `html`, and what the caller wants to find again in the answer."""
+    """What an article says: its `text`, its `html` or a `ninjs` item, and what the caller wants to find again."""
 
     model_config = ConfigDict(json_schema_extra=_exactly_one)
 
@@ -61,15 +87,25 @@ class ArticleRequest(_Exact):
         default=None,
         description="The article as HTML, a fragment or a page. It is parsed, not rendered; nothing in it is fetched.",
     )
+    ninjs: Ninjs | None = Field(
+        default=None,
+        description="The article as an item of IPTC's ninjs 1.x, 2.x or 3.x. Read are its body (`body_html`, `body_text`, "
+        "`bodies`; HTML before plain text), its headline and its `uri`, where title, url and id are not given.",
+    )
     title: Text | None = Field(default=None, description="Its headline; not analysed.")
     url: Text | None = Field(default=None, description="Where it is published; never fetched.")
 
     @model_validator(mode="after")
     def exactly_one(self) -> Self:
-        """Refuse both and neither."""
-        if (self.text is None) == (self.html is None):
-            raise ValueError("give exactly one of text and html")
+        """Refuse several and none."""
+        if sum(given is not None for given in (self.text, self.html, self.ninjs)) != 1:
+            raise ValueError("give exactly one of text, html and ninjs")
         return self
+
+    @property
+    def pointer(self) -> str:
+        """Where in the request the article stands, as problems point there."""
+        return "#/text" if self.text is not None else "#/html" if self.html is not None else "#/ninjs"
 
 
 class AnalysisRequest(ArticleRequest):
@@ -202,6 +238,7 @@ class Article(_Exact):
     title: str | None
     url: str | None
     text: str | None = Field(description="The text extracted from HTML, in which offsets count; null for plain text.")
+    body: str | None = Field(description="JSON pointer to the body that was read of a ninjs item, else null.")
 
 
 class Analysis(_Exact):

@@ -9,7 +9,8 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from quotes.document import Analysis, Article, Quotation
 from quotes.errors import ArtefactError, ArtefactMissing, DatabaseUnusable, InputError
 from quotes.evaluation.commands import add_evaluate
 from quotes.exports import to_csv, to_dict
+from quotes.linked_data import to_annotation_page, to_news_article
 from quotes.people_file import PeopleFile
 from quotes.reading import from_file
 from quotes.terminal import one_line, rendered, shortened
@@ -54,13 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    analyse = commands.add_parser("analyse", help="analyse articles", description="Analyse articles: text or HTML.")
-    analyse.add_argument("files", nargs="+", metavar="FILE", help="a UTF-8 text or HTML file; - is standard input")
+    analyse = commands.add_parser(
+        "analyse", help="analyse articles", description="Analyse articles: text, HTML or ninjs."
+    )
+    analyse.add_argument(
+        "files", nargs="+", metavar="FILE", help="a UTF-8 text, HTML or ninjs (.json) file; - is standard input"
+    )
     analyse.add_argument(
         "--format",
         choices=_FORMATS,
         default="table",
-        help="table (default); json: one object, or a list where several files are given; jsonl: an object a line; csv",
+        help="table (default); json: one object, or a list where several files are given; jsonl: an object a line; csv; "
+        "jsonld: a schema.org NewsArticle a line; annotations: a page of W3C Web Annotations a line",
     )
     analyse.add_argument(
         "--people", type=Path, metavar="FILE", help="CSV of names to pin, as in docs/people.md (default: QUOTES_PEOPLE)"
@@ -136,9 +143,11 @@ def _json(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
     yield ("[]\n" if before == "[\n" else "\n]\n") if several else ("\n" if before == ",\n" else "")
 
 
-def _jsonl(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
+def _lines(
+    form: Callable[[Mapping[str, Any]], Mapping[str, Any]], analyses: Iterable[Analysis], several: bool
+) -> Iterator[str]:
     for analysis in analyses:
-        yield json.dumps(to_dict(analysis), ensure_ascii=False) + "\n"
+        yield json.dumps(form(to_dict(analysis)), ensure_ascii=False) + "\n"
 
 
 def _csv(analyses: Iterable[Analysis], several: bool) -> Iterator[str]:
@@ -178,7 +187,14 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
     )
 
 
-_FORMATS = {"table": _table, "json": _json, "jsonl": _jsonl, "csv": _csv}
+_FORMATS: dict[str, Callable[[Iterable[Analysis], bool], Iterator[str]]] = {
+    "table": _table,
+    "json": _json,
+    "jsonl": partial(_lines, dict),
+    "csv": _csv,
+    "jsonld": partial(_lines, to_news_article),
+    "annotations": partial(_lines, to_annotation_page),
+}
 
 
 # --- settings, models ---

@@ -69,7 +69,8 @@ class Article:
 
     `text` is what offsets count in. Where the article came as HTML, `source` is that HTML and `source_offsets` gives, for
     each code point of `text`, the offset in `source` that it came from (a blank that stands for a tag has the tag's), and
-    `blockquotes` the stretches of `text` that it sets off as quotations without needing marks.
+    `blockquotes` the stretches of `text` that it sets off as quotations without needing marks. Where it came in a ninjs item,
+    `body` is the JSON pointer to the text or HTML that was read of it.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Article:
     source: str | None = None
     source_offsets: tuple[int, ...] | None = None
     blockquotes: tuple[Span, ...] = ()
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,9 @@ def to_dict(analysis: Analysis) -> dict[str, Any]:
     Wherever the article is pointed into, `text` says what is there; `start` and `end` count Unicode code points of the
     article's text, `utf16_start` and `utf16_end` UTF-16 code units of the same (JavaScript's), and for an article that
     came as HTML `source_start` and `source_end` count code points of that HTML, else they are null. All ends are
-    exclusive. `article.text` is the text that was extracted from HTML, else null: the caller has it. The `selectors` of a
-    quotation's spans are those of `quotes.positions`.
+    exclusive. `article.text` is the text that was extracted from HTML, else null: the caller has it; `article.body` is a
+    JSON pointer to what was read of a ninjs item, else null. The `selectors` of a quotation's spans are those of
+    `quotes.positions`.
     """
     spans = list(dict.fromkeys(span for quotation in analysis.quotations for span in quotation.spans))
     return _Export(analysis.article, spans).analysis(analysis)
@@ -88,6 +89,7 @@ class _Export:
                 "title": article.title,
                 "url": article.url,
                 "text": None if article.source is None else article.text,
+                "body": article.body,
             },
             "models": dict(analysis.models),
             "quotations": [self._quotation(quotation) for quotation in analysis.quotations],

@@ -1,19 +1,23 @@
-"""Text or HTML in, an `Article` out.
+"""Text, HTML or a ninjs item in, an `Article` out.
 
 Text is kept exactly as received. HTML is reduced to the text that a browser would show, and every code point of that
 text remembers the offset in the HTML that it came from.
 """
 
 import codecs
+import json
 import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from quotes.document import Article, Span
 from quotes.errors import ArticleTooLong, EmptyArticle, InputError, UnreadableArticle
 from quotes.markup import MAX_NESTING, TOKEN, check_nesting, dereferenced
+from quotes.ninjs import body_of, headline_of, uri_of
 
 MAX_CHARACTERS = 1_000_000
 
@@ -87,14 +91,43 @@ def from_html(
     return _checked(read, max_characters)
 
 
+def from_ninjs(
+    item: Mapping[str, Any],
+    *,
+    title: str | None = None,
+    url: str | None = None,
+    id: str | None = None,
+    max_characters: int = MAX_CHARACTERS,
+    max_nesting: int = MAX_NESTING,
+) -> Article:
+    """An article from a ninjs item of any version (IPTC's News in JSON); `Article.body` says which body was read.
+
+    What is not given is taken from the item: its headline is the title, its `uri` the id, and the URL where it is one.
+    Raises what `from_text` and `from_html` raise, EmptyArticle where the item has no body, and UnreadableArticle where
+    none is text or HTML.
+    """
+    body, uri = body_of(item), uri_of(item)
+    title = headline_of(item) if title is None else title
+    url = uri if url is None and uri is not None and uri.startswith(("https://", "http://")) else url
+    id = uri if id is None else id
+    if body.is_html:
+        article = from_html(
+            body.value, title=title, url=url, id=id, max_characters=max_characters, max_nesting=max_nesting
+        )
+    else:
+        article = from_text(body.value, title=title, url=url, id=id, max_characters=max_characters)
+    return replace(article, body=body.pointer)
+
+
 def from_file(
     path: str | os.PathLike[str], *, max_characters: int = MAX_CHARACTERS, max_nesting: int = MAX_NESTING
 ) -> Article:
     """The article in a UTF-8 file, or from standard input where `path` is "-"; its path becomes its id.
 
-    It is HTML where the name ends in .html, .htm or .xhtml, text where it ends in .txt or .md, and otherwise what its
-    beginning looks like. A byte order mark is dropped. Raises what `from_text` and `from_html` raise, and
-    UnreadableArticle when the file cannot be opened or is not UTF-8 text.
+    It is HTML where the name ends in .html, .htm or .xhtml, a ninjs item where it ends in .json, text where it ends in
+    .txt or .md, and otherwise text or HTML, as its beginning looks. A byte order mark is dropped. Raises what `from_text`,
+    `from_html` and `from_ninjs` raise, and UnreadableArticle when the file cannot be opened, is not UTF-8 text, or ends in
+    .json and is none.
     """
     name = os.fsencode(path).decode("utf-8", "replace")
     most = max_characters * _BYTES_PER_CHARACTER
@@ -108,6 +141,8 @@ def from_file(
             raise ArticleTooLong(f"it has more than {most:,} bytes; give an article, not a whole archive")
         text = _decoded(data)
         id = None if name == "-" else name
+        if os.path.splitext(name)[1].lower() == ".json":
+            return from_ninjs(_item(text), id=id, max_characters=max_characters, max_nesting=max_nesting)
         if _is_html(name, text):
             return from_html(text, id=id, max_characters=max_characters, max_nesting=max_nesting)
         return from_text(text, id=id, max_characters=max_characters)
@@ -179,6 +214,16 @@ def _decoded(data: bytes) -> str:
             f"byte {at} (0x{data[at]:02X}) is not UTF-8; save it as UTF-8, "
             "or convert it from what it is, for example: iconv -f WINDOWS-1252 -t UTF-8"
         ) from None
+
+
+def _item(text: str) -> dict[str, Any]:
+    try:
+        item = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableArticle(f"it is not JSON: {error}") from None
+    if not isinstance(item, dict):
+        raise UnreadableArticle("it is no ninjs item, which is a JSON object")
+    return item
 
 
 def _is_html(name: str, text: str) -> bool:

@@ -180,7 +180,7 @@ async def test_details_help():
         assert await detail(b'{"text": }') == "Expecting value at character 9"
         assert await detail(b'{"text": "caf\xe9"}') == "byte 13 of the body is not UTF-8"
         assert await detail(b"[" * 200_000) == "the body is nested too deeply"
-        assert await detail(b"{}") == "give exactly one of text and html"
+        assert await detail(b"{}") == "give exactly one of text, html and ninjs"
         assert "offset 1 is the lone surrogate U+D800" in await detail(rb'{"text": "a\ud800"}')
         many = json.dumps({str(number): 1 for number in range(10_000)}).encode()
         assert len(await detail(many)) < 10_000

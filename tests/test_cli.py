@@ -94,6 +94,14 @@ def test_jsonl_is_an_object_a_line(canned, files, capsys):
     assert [json.loads(line)["article"]["id"] for line in lines] == files
 
 
+def test_linked_data_is_an_object_a_line(canned, files, capsys):
+    for form, kind, parts in (("jsonld", "NewsArticle", "hasPart"), ("annotations", "AnnotationPage", "items")):
+        assert cli.main(["analyse", f"--format={form}", *files]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line.get("@type") or line["type"] for line in lines] == [kind, kind]
+        assert [len(line[parts]) for line in lines] == [2, 2]
+
+
 def test_csv_is_one_table(canned, files, capsys):
     assert cli.main(["analyse", "--format=csv", *files]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))

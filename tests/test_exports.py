@@ -67,6 +67,7 @@ def test_everything_is_exported_and_every_offset_leads_to_its_text(article):
         "title": article.title,
         "url": article.url,
         "text": article.text if html else None,
+        "body": None,
     }
     assert out["models"] == {"english": "abc", "stance": "def"}
     first, second, third = out["quotations"]

@@ -74,4 +74,4 @@ async def analyse(
     try:
         return await workers.run(partial(answered, asked, limits, form))
     except InputError as error:
-        raise refusal(error, "#/html" if asked.html is not None else "#/text") from error
+        raise refusal(error, asked.pointer) from error

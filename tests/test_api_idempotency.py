@@ -1,7 +1,9 @@
 """A POST with an Idempotency-Key that is sent again gets the same answer, and nothing is done again."""
 
 import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import httpx
@@ -11,14 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from api import schemas
-from api.app import create_app
 from api.database import Database
-from api.tables import idempotent_answers
+from api.tables import batches, idempotent_answers
 from quotes.document import Analysis
 from quotes.reading import from_text
+from tests.served import OBEDIENT, served
 from tests.test_api import URL, Canned, Quick, assert_problem, service
 from tests.test_exports import TEXT
-from tests.threads import ThreadNursery
 
 pytestmark = pytest.mark.anyio
 
@@ -181,21 +182,64 @@ async def test_of_many_at_once_one_is_done(counting):
     assert counting.seen == ["a"]
 
 
-async def test_a_key_in_flight_when_the_service_died_is_free(database):
-    """What dies with a process is gone: only answers are stored."""
+async def test_a_client_that_goes_away_lets_its_key_go(database):
     slow = Slow()
-    app = create_app(lambda: slow, ThreadNursery)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        client = httpx.AsyncClient(transport=transport, base_url="http://quotes")
-        while (await client.get("/readyz")).status_code == 503:
-            await anyio.sleep(0.01)
-        with anyio.move_on_after(0.2):  # the caller, or the whole service, goes away
+    async with service(lambda: slow) as client:
+        with anyio.move_on_after(0.2):
             await post(client, "k", {"text": "slow"})
-        assert rows(database) == []
-        async with service(Counting) as after:
-            assert (await post(after, "k", {"text": "slow"})).status_code == 200
         slow.release.set()
+        assert rows(database) == []
+        again = await post(client, "k", {"text": "slow"})
+    assert again.status_code == 200
+    assert "idempotent-replayed" not in again.headers
+
+
+@pytest.mark.slow
+def test_a_service_that_is_killed_leaves_no_key_in_use(database, tmp_path):
+    held = tmp_path / "held"
+    request = {"url": URL, "json": {"text": f"hold {held}"}, "headers": {"Idempotency-Key": "k"}, "timeout": 60}
+    setting = {"QUOTES_DATABASE": str(database), "QUOTES_WORKERS": "1"}
+    with (
+        served(OBEDIENT, **setting) as first,
+        httpx.Client(base_url=first.url) as client,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        first.wait_until_ready()
+        lost = thread.submit(client.post, **request)
+        for _ in range(3000):
+            if (tmp_path / "held.runs").exists():
+                break
+            time.sleep(0.01)
+        assert_problem(client.post(**request), 409, "idempotency-key-in-use")
+        first.process.kill()
+        first.process.wait()
+        assert isinstance(lost.exception(60), httpx.RemoteProtocolError)
+    (tmp_path / "held.runs").unlink()
+    (tmp_path / "held.go").touch()
+    with served(OBEDIENT, **setting) as second, httpx.Client(base_url=second.url) as client:
+        second.wait_until_ready()
+        answered = client.post(**request)
+        assert answered.status_code == 200
+        assert client.post(**request).headers["idempotent-replayed"] == "true"
+
+
+async def test_a_batch_and_its_answer_are_stored_together_or_neither(database, monkeypatch):
+    body = {"articles": [{"text": "a"}]}
+    async with service() as client:
+        with monkeypatch.context() as broken:
+
+            def fail(*args):
+                raise RuntimeError
+
+            broken.setattr("api.idempotency.Claim.store", fail)
+            assert_problem(await post(client, "k", body, "/v1/batches"), 500, "internal-error")
+        assert (rows(database), rows(database, batches)) == ([], [])
+        first = await post(client, "k", body, "/v1/batches")
+        again = await post(client, "k", body, "/v1/batches")
+    assert first.status_code == 202
+    assert again.content == first.content
+    assert again.headers["location"] == first.headers["location"]
+    assert len(rows(database, batches)) == 1
 
 
 # --- which answers are stored ---
@@ -325,9 +369,9 @@ async def test_every_post_takes_a_key():
             assert {one[0] for one in replayed} == ({"2", "4"} if method == "post" else set()), path
 
 
-def rows(path):
+def rows(path, table=idempotent_answers):
     opened = Database(path)
     with opened.reading() as connection:
-        found = connection.execute(select(idempotent_answers)).all()
+        found = connection.execute(select(table)).all()
     opened.close()
     return found

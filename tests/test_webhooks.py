@@ -3,10 +3,13 @@
 import json
 import socket
 import threading
+import time
 from contextlib import asynccontextmanager
+from datetime import datetime
 from ipaddress import ip_network
 
 import anyio
+import httpx
 import pytest
 from sqlalchemy import insert, update
 from standardwebhooks import Webhook
@@ -19,8 +22,10 @@ from api.tables import batches, deliveries, items
 from api.webhooks import deliverer as deliverer_module
 from api.webhooks.addresses import Reach
 from api.webhooks.deliverer import DELAYS, Deliverer
+from api.webhooks.documentation import EXAMPLE
 from api.webhooks.queue import delivery_of
 from tests.receiver import SECRET, receiving
+from tests.served import OBEDIENT, served
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +50,8 @@ async def complete(deliverer, database, url, batch="b-1", told=True):
     """A batch of three articles, one of which could not be analysed, is completed."""
 
     def store(connection):
-        row = {"id": batch, "request_id": "r", "created": 1, "finished": 1_700_000_000 * 10**9, "webhook_url": url}
+        finished = int(datetime.fromisoformat(EXAMPLE["timestamp"]).timestamp()) * 10**9
+        row = {"id": batch, "request_id": "r", "created": 1, "finished": finished, "webhook_url": url}
         connection.execute(insert(batches).values(row))
         for position, problem in enumerate((None, '{"status": 422}', None)):
             values = {"batch": batch, "position": position, "stored": 0, "received": 1, "problem": problem}
@@ -77,11 +83,8 @@ async def test_the_end_of_a_batch_is_told(database):
             await complete(deliverer, opened, f"http://127.0.0.1:{receiver.port}/hook")
             delivery = await reached(opened, "delivered")
     ((headers, body),) = receiver.requests
-    assert Webhook(SECRET).verify(body, headers) == {
-        "type": "batch.completed",
-        "timestamp": "2023-11-14T22:13:20Z",
-        "data": {"id": "b-1", "url": "/v1/batches/b-1", "total": 3, "succeeded": 2, "failed": 1},
-    }
+    event = Webhook(SECRET).verify(body, headers)
+    assert event == {**EXAMPLE, "data": {**EXAMPLE["data"], "id": "b-1", "url": "/v1/batches/b-1"}}
     assert (delivery.attempts, delivery.last_status, delivery.last_error) == (1, 204, None)
     assert delivery.id == headers["webhook-id"]
     assert delivery.last_attempt is not None
@@ -222,6 +225,34 @@ async def test_a_restart_amid_the_tries_goes_on_with_them(database):
     assert len({(headers["webhook-id"], body) for headers, body in receiver.requests}) == 1
 
 
+@pytest.mark.slow
+def test_a_service_that_is_killed_amid_the_tries_goes_on_with_them(database):
+    with receiving(500, 204) as receiver:
+        setting = {"QUOTES_DATABASE": str(database), "QUOTES_WEBHOOK_SECRET": SECRET, "QUOTES_WORKERS": "1"}
+        with served(OBEDIENT, **setting, QUOTES_WEBHOOK_NETWORKS="127.0.0.1") as service:
+            service.wait_until_ready()
+            batch = {"articles": [{"text": "a"}], "webhook_url": f"http://127.0.0.1:{receiver.port}/"}
+            path = httpx.post(f"{service.url}/v1/batches", json=batch).headers["location"]
+            assert webhook_when(service.url + path, lambda told: told.attempts == 1).state == "failing"
+            service.process.kill()
+            service.process.wait()
+        with served(OBEDIENT, **setting, QUOTES_WEBHOOK_NETWORKS="127.0.0.1") as service:
+            webhook = webhook_when(service.url + path, lambda told: told.state == "delivered")
+    assert (webhook.attempts, webhook.last_status) == (2, 204)
+    (first, body), (second, again) = receiver.requests
+    assert first["webhook-id"] == second["webhook-id"] == webhook.id
+    assert body == again
+
+
+def webhook_when(url, condition):
+    for _ in range(3000):
+        webhook = schemas.Batch.model_validate_json(httpx.get(url).content).webhook
+        if webhook is not None and condition(webhook):
+            return webhook
+        time.sleep(0.01)
+    raise TimeoutError(webhook)
+
+
 async def test_without_a_secret_what_waits_waits_on(database):
     with receiving() as receiver:
         async with delivering(database, secret=None) as (deliverer, opened):
@@ -301,14 +332,17 @@ async def test_without_a_secret_none_is_taken(database):
 async def test_the_openapi_document_has_the_event_as_it_is_sent(database):
     with receiving() as receiver:
         async with delivering(database) as (deliverer, opened):
-            await complete(deliverer, opened, f"http://127.0.0.1:{receiver.port}/")
-            await reached(opened, "delivered")
+            batch = EXAMPLE["data"]["id"]
+            await complete(deliverer, opened, f"http://127.0.0.1:{receiver.port}/", batch)
+            await reached(opened, "delivered", batch=batch)
     ((headers, body),) = receiver.requests
+    assert json.loads(body) == EXAMPLE
     api = create_app().openapi()
     operation = api["webhooks"]["batch.completed"]["post"]
     documented = {one["name"] for one in operation["parameters"] if one["in"] == "header"}
     assert documented == {name for name in headers if name.startswith("webhook-")}
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    assert schema == {"$ref": "#/components/schemas/BatchCompleted"}
+    content = operation["requestBody"]["content"]["application/json"]
+    assert content["schema"] == {"$ref": "#/components/schemas/BatchCompleted"}
+    assert [example["value"] for example in content["examples"].values()] == [EXAMPLE]
     assert api["components"]["schemas"]["BatchCompleted"]["properties"].keys() == json.loads(body).keys()
     schemas.BatchCompleted.model_validate_json(body, strict=True)

@@ -2,9 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Body, Header
 
 from api.schemas import BatchCompleted
+
+EXAMPLE = {
+    "type": "batch.completed",
+    "timestamp": "2026-11-28T09:21:34Z",
+    "data": {
+        "id": "fc71e2f04f0642beb1d65d5d835ce95f",
+        "url": "/v1/batches/fc71e2f04f0642beb1d65d5d835ce95f",
+        "total": 3,
+        "succeeded": 2,
+        "failed": 1,
+    },
+}
 
 router = APIRouter()
 
@@ -22,7 +34,7 @@ router = APIRouter()
     },
 )
 def batch_completed(
-    event: BatchCompleted,
+    event: Annotated[BatchCompleted, Body(openapi_examples={"completed": {"value": EXAMPLE}})],
     webhook_id: Annotated[str, Header(description="The same each time that the message is sent.")],
     webhook_timestamp: Annotated[int, Header(description="When it is sent: seconds since 1970.")],
     webhook_signature: Annotated[

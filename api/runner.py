@@ -107,8 +107,7 @@ class Runner:
                 outcome = await self._analysed(item, asked)
                 done = await self._written(partial(_store, item, asked, outcome))
         except InputError as error:
-            field = "html" if asked.html is not None else "text"
-            await self._fail(item, refusal(error, f"#/articles/{item.position}/{field}"))
+            await self._fail(item, refusal(error, f"#/articles/{item.position}/{asked.given}"))
         except Problem as problem:
             await self._fail(item, problem)
         except Exception:

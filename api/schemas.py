@@ -103,9 +103,9 @@ class ArticleRequest(_Exact):
         return self
 
     @property
-    def pointer(self) -> str:
-        """Where in the request the article stands, as problems point there."""
-        return "#/text" if self.text is not None else "#/html" if self.html is not None else "#/ninjs"
+    def given(self) -> str:
+        """The field that has the article."""
+        return "text" if self.text is not None else "html" if self.html is not None else "ninjs"
 
 
 class AnalysisRequest(ArticleRequest):

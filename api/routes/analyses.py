@@ -74,4 +74,4 @@ async def analyse(
     try:
         return await workers.run(partial(answered, asked, limits, form))
     except InputError as error:
-        raise refusal(error, asked.pointer) from error
+        raise refusal(error, f"#/{asked.given}") from error

@@ -110,7 +110,7 @@ async def put(
         try:
             outcome = await storing.analyse(id, asked, workers.run)
         except InputError as error:
-            raise refusal(error, asked.pointer) from error
+            raise refusal(error, f"#/{asked.given}") from error
         stored = await database.write(partial(kept, outcome))
     response = _answer(stored.version, stored.analysis, form)
     response.headers[KEPT] = "kept" if stored.kept else "new"

@@ -167,14 +167,18 @@ class StoringAnswers:
             held.append(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 await _store(claim, held, scope["app"].state.database)
+                release()  # now, so that whoever has the answer can have it again
                 for one in held:
                     await send(one)
+
+        def release() -> None:
+            if claim := state.pop("claim", None):
+                scope["app"].state.idempotency.release(claim)
 
         try:
             await self._app(scope, receive, store_and_send)
         finally:
-            if claim := state.get("claim"):
-                scope["app"].state.idempotency.release(claim)
+            release()
 
 
 def install(app: FastAPI, lifetime: int) -> None:

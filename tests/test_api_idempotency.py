@@ -1,5 +1,6 @@
 """A POST with an Idempotency-Key that is sent again gets the same answer, and nothing is done again."""
 
+import json
 import threading
 import time
 import zlib
@@ -124,6 +125,33 @@ async def test_a_large_answer_comes_back_whole(database):
     (stored,) = rows(database)
     assert zlib.decompress(stored.body) == first.content
     assert len(stored.body) < len(first.content) / 5
+
+
+async def test_whoever_has_the_answer_can_have_it_again_at_once(counting):
+    """Even if the rest of the service has not yet noticed that it was sent."""
+    body = json.dumps({"text": "x", "id": "a"}).encode()
+    headers = {"Content-Type": "application/json", "Accept": "*/*", "Idempotency-Key": "k"}
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    again = []
+    async with service(lambda: counting) as client:
+
+        async def send(message):
+            if message["type"] == "http.response.body":
+                again.append(await client.post(URL, content=body, headers=headers))
+
+        async def receive():
+            return messages.pop() if messages else await anyio.sleep_forever()
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": URL,
+            "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        }
+        await client._transport.app(scope, receive, send)
+    assert [one.status_code for one in again] == [200]
+    assert counting.seen == ["a"]
 
 
 # --- while the first request is being answered ---

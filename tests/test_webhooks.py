@@ -206,6 +206,19 @@ async def test_what_is_refused_is_not_sent_and_said(database):
     assert "not at a public address" in delivery.last_error
 
 
+async def test_a_message_that_cannot_be_sent_is_given_up_too(database, monkeypatch, caplog):
+    async def fail(*args):
+        raise RuntimeError
+
+    monkeypatch.setattr("api.webhooks.sending.Sender.send", fail)
+    async with delivering(database) as (deliverer, opened):
+        await complete(deliverer, opened, "https://cms.invalid/")
+        delivery = await reached(opened, "failed")
+    assert delivery.attempts == len(AT_ONCE) + 1
+    assert "unexpected error" in delivery.last_error
+    assert "RuntimeError" in caplog.text
+
+
 # --- restarts ---
 
 

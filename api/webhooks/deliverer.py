@@ -13,7 +13,7 @@ from api.database import Database
 from api.errors import WEBHOOK_REFUSED, WEBHOOKS_OFF, Problem
 from api.webhooks.addresses import Reach, RefusedAddress, UnknownHost
 from api.webhooks.queue import due, enqueue, note, seconds_to_next
-from api.webhooks.sending import Sender
+from api.webhooks.sending import Outcome, Sender
 from quotes.settings import Settings, networks_of
 
 # Seconds from each failed attempt to the next; after the last the message is given up, about a day after the first.
@@ -91,6 +91,10 @@ class Deliverer:
                     await self._woken.wait()
 
     async def _attempt(self, sender: Sender, message: Row[Any]) -> None:
-        outcome = await sender.send(message.url, message.id, message.body)
+        try:
+            outcome = await sender.send(message.url, message.id, message.body)
+        except Exception:  # it counts as a try, or the message would be tried for ever
+            _log.exception("a webhook could not be sent")
+            outcome = Outcome(error="an unexpected error, which has been logged")
         _log.info("webhook", extra={"batch": message.batch, "attempt": message.attempts + 1, "status": outcome.status})
         await self._database.write(partial(note, message, outcome, self._delays))

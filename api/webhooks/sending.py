@@ -41,7 +41,7 @@ class Sender:
         self._timeout = timeout
 
     async def send(self, url: str, message_id: str, body: str) -> Outcome:
-        """Send `body` (JSON) to `url` once. Every failure is an outcome, none is raised."""
+        """Send `body` (JSON) to `url` once. Whatever may be wrong with the receiver is an outcome, not raised."""
         parts = urlsplit(url)
         now = datetime.now(UTC)
         headers: dict[bytes | str, bytes | str] = {

@@ -133,9 +133,30 @@ def test_quotations_are_annotations_of_their_spans():
     ]
     assert [values(b[OA + "value"]) for b in second[OA + "hasBody"]] == [["No speaker is near."]]
     assert len(first[OA + "hasTarget"]) == 2  # it is interrupted
+    for target, span in zip(page["items"][0]["target"], ("No 𝒳 truce", "not now"), strict=True):
+        quote, position = target["selector"]
+        assert (quote["type"], quote["exact"]) == ("TextQuoteSelector", span)
+        assert TEXT[position["start"] : position["end"]] == span
     for target in first[OA + "hasTarget"]:
         assert target["@type"] == [OA + "SpecificResource"]
         assert values(target[OA + "hasSource"]) == ["https://news.example/1"]
+
+
+def test_annotations_of_html_have_ranges_in_the_dom():
+    first = to_annotation_page(to_dict(analysed(from_html(HTML))))["items"][0]
+    assert first["target"][0]["selector"][2] == {
+        "type": "RangeSelector",
+        "startSelector": {
+            "type": "XPathSelector",
+            "value": "p[1]/text()[1]",
+            "refinedBy": {"type": "TextPositionSelector", "start": 1, "end": 1},
+        },
+        "endSelector": {
+            "type": "XPathSelector",
+            "value": "p[1]/b[1]/text()[1]",
+            "refinedBy": {"type": "TextPositionSelector", "start": 5, "end": 5},
+        },
+    }
 
 
 def test_identifiers_of_annotations_are_stable_and_differ():

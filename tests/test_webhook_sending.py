@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 
 BODY = '{"type": "batch.completed"}'
 HERE = Reach((ip_network("127.0.0.0/8"), ip_network("::1/128")))
+ELSEWHERE = Reach((ip_network("192.168.77.0/24"),))
 
 
 async def send(url, reach=HERE, timeout=10):
@@ -184,7 +185,7 @@ async def test_what_is_not_public_is_refused(kind, names):
         for scheme in ("http", "https"):
             with pytest.raises(RefusedAddress):
                 await Reach().check(f"{scheme}://{host}/hook")
-            outcome = await send(f"{scheme}://{host}/hook", Reach())
+            outcome = await send(f"{scheme}://{host}/hook", ELSEWHERE)
             assert "is not at a public address" in outcome.error
 
 
@@ -194,8 +195,14 @@ async def test_what_is_not_public_is_refused(kind, names):
 async def test_what_is_public_is_not(address, names):
     names["cms.example.org"] = [[address]]
     await Reach().check("https://cms.example.org/hook")
-    with pytest.raises(RefusedAddress, match="plain HTTP; use https"):
+    with pytest.raises(RefusedAddress, match=r"plain HTTP.*; use https"):
         await Reach().check("http://cms.example.org/hook")
+
+
+async def test_plain_http_is_refused_unless_a_network_is_listed():
+    for url in ("http://cms.invalid/", "http://127.0.0.1/", "http://93.184.215.14/"):
+        with pytest.raises(RefusedAddress, match=r"plain HTTP.*; use https"):
+            await Reach().check(url)
 
 
 async def test_one_bad_address_among_good_ones_is_enough(names):
@@ -211,7 +218,7 @@ async def test_one_bad_address_among_good_ones_is_enough(names):
 async def test_spellings_of_this_machine_are_refused_and_nothing_is_sent(host):
     with receiving(host="0.0.0.0") as receiver:
         for scheme in ("http", "https"):
-            outcome = await send(f"{scheme}://{host}:{receiver.port}/", Reach())
+            outcome = await send(f"{scheme}://{host}:{receiver.port}/", ELSEWHERE)
             assert "is not at a public address" in outcome.error
         assert receiver.requests == []
 

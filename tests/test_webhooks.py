@@ -200,7 +200,7 @@ async def test_many_at_once_all_arrive(database):
 async def test_what_is_refused_is_not_sent_and_said(database):
     with receiving() as receiver:
         async with delivering(database, NEVER, Reach()) as (deliverer, opened):
-            await complete(deliverer, opened, f"http://localhost:{receiver.port}/")
+            await complete(deliverer, opened, f"https://localhost:{receiver.port}/")
             delivery = await reached(opened, "failing")
     assert receiver.requests == []
     assert "not at a public address" in delivery.last_error

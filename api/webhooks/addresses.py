@@ -20,6 +20,8 @@ Network = IPv4Network | IPv6Network
 _IPV6_GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: how a network with IPv6 only names an IPv4 address
 
+_PLAIN = "would be called over plain HTTP, which is for the networks in QUOTES_WEBHOOK_NETWORKS alone; use https"
+
 
 class RefusedAddress(Exception):
     """The URL leads to an address that may not be called; the message says why."""
@@ -42,6 +44,8 @@ class Reach:
 
     async def addresses(self, host: str, port: int, *, encrypted: bool) -> list[Address]:
         """The addresses of `host`, all of which may be called. Raises RefusedAddress and UnknownHost."""
+        if not (encrypted or self.networks):
+            raise RefusedAddress(f"{host} {_PLAIN}")
         found = await _resolve(host, port)
         for address in found:
             if not self._allows(address, encrypted):
@@ -56,7 +60,7 @@ class Reach:
     def _why_not(self, address: Address) -> str:
         # The address itself is not told: names of the inner network are nobody's business.
         if _is_public(_meant(address)):
-            return "would be called over plain HTTP; use https"
+            return _PLAIN
         return "is not at a public address; the service calls others only where QUOTES_WEBHOOK_NETWORKS lists them"
 
 

@@ -152,6 +152,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     if found[0]["type"] == "json_invalid":
         detail = f"{found[0]['ctx']['error']} at character {found[0]['loc'][1]}"
         return answer(request, Problem(MALFORMED, detail, [("#", detail)]))
+    if outside := [
+        f"{one['loc'][0]} parameter {one['loc'][-1]}: {_said(one)}" for one in found if one["loc"][0] != "body"
+    ]:
+        return answer(request, Problem(INVALID, "; ".join(outside)))
     return answer(request, invalid([{**one, "loc": one["loc"][1:]} for one in found]))
 
 

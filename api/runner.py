@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -59,18 +59,18 @@ class Runner:
         self._taking = asyncio.Lock()
         self._taken = 0  # the last item that was taken
         self._more = asyncio.Event()
-        self._completed = asyncio.Event()
+        self._done = asyncio.Event()
 
     def wake(self) -> None:
         """There is a new batch."""
         self._more.set()
-        self._completed.set()  # if none of its articles can be used
+        self._done.set()  # perhaps none of its articles can be used
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work while the block runs. What is not done when it ends is done the next time."""
         tasks = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
-        tasks.append(asyncio.create_task(self._keep_house()))
+        tasks += [asyncio.create_task(self._announce()), asyncio.create_task(self._expire())]
         try:
             yield
         finally:
@@ -86,6 +86,7 @@ class Runner:
                     await self._do(item)
             except Exception:
                 _log.exception("an article of a batch could not be done; it is tried again when the service restarts")
+                await asyncio.sleep(PAUSE)
 
     async def _take(self) -> Item:
         """The next article that waits."""
@@ -100,8 +101,8 @@ class Runner:
 
     async def _do(self, item: Item) -> None:
         """Analyse an article, and store what became of it."""
-        asked = BatchArticle.model_validate_json(item.body)
         try:
+            asked = BatchArticle.model_validate_json(item.body)
             done = None
             while done is None:
                 outcome = await self._analysed(item, asked)
@@ -113,7 +114,7 @@ class Runner:
         except Exception:
             _log.exception("an unexpected error")
             await self._fail(item, Problem(INTERNAL, "an unexpected error; it has been logged"))
-        self._completed.set()
+        self._done.set()
 
     async def _analysed(self, item: Item, asked: BatchArticle) -> Outcome:
         """What became of an article; tried again where a worker ends that may have had other reasons to."""
@@ -133,23 +134,29 @@ class Runner:
     async def _written(self, job: Callable[[Connection], Answer]) -> Answer:
         return await _patiently(lambda: self._database.write(job))
 
-    async def _keep_house(self) -> None:
-        """Announce what is completed, forget what has expired."""
+    async def _announce(self) -> None:
+        """Tell of each batch that is completed."""
         while True:
-            self._completed.clear()
+            self._done.clear()
             try:
-                await self._written(partial(batches.expire, time.time_ns() - self._lifetime))
-                for batch in await self._database.read(batches.unannounced):
+                for batch in await _patiently(lambda: self._database.read(batches.unannounced)):
                     _log.info("batch completed", extra={"batch": batch})
                     await self._on_completed(batch)
                     await self._written(partial(batches.announced, batch))
             except Exception:
-                _log.exception("completed batches could not be announced; the service will try again")
+                _log.exception("the completion of a batch could not be told; the service will try again")
                 await asyncio.sleep(PAUSE)
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(HOUR):  # not wait_for, which may swallow a cancellation
-                    await self._completed.wait()
+            else:
+                await self._done.wait()
+
+    async def _expire(self) -> None:
+        """Forget batches when their time has come."""
+        while True:
+            try:
+                await self._written(partial(batches.expire, time.time_ns() - self._lifetime))
+            except Exception:
+                _log.exception("batches that have expired could not be forgotten; the service will try again")
+            await asyncio.sleep(HOUR)
 
 
 def _store(item: Item, asked: BatchArticle, outcome: Outcome, connection: Connection) -> bool | None:

@@ -117,6 +117,7 @@ async def test_an_article_that_cannot_be_used_fails_alone(model, monkeypatch):
         ({"text": " ", "id": "empty"}, 422, "empty-article", ["#/articles/7/text"]),
         ({"html": "<p>"}, 422, "empty-article", ["#/articles/8/html"]),
         ({"text": "x" * 1001}, 413, "article-too-long", ["#/articles/9/text"]),
+        ({"ninjs": {"uri": "urn:1"}}, 422, "empty-article", ["#/articles/10/ninjs"]),
     ]
     async with service(lambda: model) as client:
         url = await post(client, *(article for article, *_ in wrong), FIRST)
@@ -178,7 +179,8 @@ async def test_pages(model):
         assert (await got(client, f"{url}?limit=0")).next == f"{url}?offset=0&limit=100"
         assert (await got(client, f"{url}?offset=7")).items == []
         for wrong in ("limit=-1", "limit=1001", "offset=-1", "offset=x", f"offset={2**63}"):
-            assert (await client.get(f"{url}?{wrong}")).status_code == 422
+            problem = assert_problem(await client.get(f"{url}?{wrong}"), 422, "invalid-request")
+            assert f"query parameter {wrong.partition('=')[0]}: " in problem.detail
 
 
 async def test_what_is_refused_as_a_whole(model, monkeypatch):

@@ -205,7 +205,7 @@ def overloaded(articles: Sequence[str], seconds: float, rows: dict[int, Row], wo
         f"  answered 503: {len(refused) / len(answers):.1%}, in {centiles(refused)[1]:.3f} s (p95); other errors: {others}"
     )
     print(f"  accepted: {len(accepted) / seconds:.2f}/s; p50 {p50:.3f}, p95 {p95:.3f}, p99 {p99:.3f} s")
-    for clients in (1, workers):
+    for clients in sorted({1, workers}):
         print(f"  p95 is {p95 / rows[clients].p95:.2f} times that of {clients} at a time ({rows[clients].p95:.3f} s)")
     print(f"  memory of all processes, every 5 s: {', '.join(f'{size:.0f}' for size in memory)} MB")
 

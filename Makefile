@@ -42,4 +42,4 @@ bench-service: .venv/installed-test ## how fast the API answers, and what it doe
 	$(BIN)/python -m tests.benchmarks.service
 
 clean: ## remove what make made
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/browser/node_modules

@@ -85,9 +85,11 @@ def locate(source: str, stretches: Sequence[Stretch], around: int) -> list[Range
     It is a page where it has a doctype, <html>, <head> or <body>, and otherwise a fragment. Where it would take too long
     to parse, nothing is found.
     """
+    if not stretches:
+        return []
     nowhere: list[Range | None] = [None] * len(stretches)
     is_page, is_cheap = _surveyed(source)
-    if not stretches or not is_cheap:
+    if not is_cheap:
         return nowhere
     try:
         scripted = _located(source, stretches, around, is_page, scripting=True)

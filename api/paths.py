@@ -9,18 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import BAD_ARTICLE_ID, Problem
-from api.schemas import ARTICLE_ID_LIMITS, ArticleId
+from api.schemas import ARTICLE_ID, ArticleId
 
 _SLASH_OR_PERCENT = re.compile(rb"%(?=2[fF]|25)")
-_ARTICLE_ID: TypeAdapter[str] = TypeAdapter(ArticleId)
+_DECODED: TypeAdapter[str] = TypeAdapter(ArticleId)
 # The limits are those of the decoded identifier: FastAPI documents them, and does not check.
 _DOCUMENTED = Path(
     description="The caller's own identifier of the article, percent-encoded.",
-    json_schema_extra={
-        "minLength": ARTICLE_ID_LIMITS["min_length"],
-        "maxLength": ARTICLE_ID_LIMITS["max_length"],
-        "pattern": ARTICLE_ID_LIMITS["pattern"],
-    },
+    json_schema_extra=ARTICLE_ID,
 )
 
 
@@ -44,9 +40,9 @@ def article_id(id: Annotated[str, _DOCUMENTED]) -> str:
     """The identifier of the article that the path names. Raises Problem (422)."""
     decoded = id.replace("%2F", "/").replace("%2f", "/").replace("%25", "%")
     try:
-        return _ARTICLE_ID.validate_python(decoded)
+        return _DECODED.validate_python(decoded)
     except ValidationError as error:
-        raise Problem(BAD_ARTICLE_ID, f"the identifier in the path: {error.errors()[0]['msg']}") from None
+        raise Problem(BAD_ARTICLE_ID, f"in the path: {error.errors()[0]['ctx']['error']}") from None
 
 
 def article_path(id: str) -> str:

@@ -1,5 +1,6 @@
 """What goes in and out over HTTP. The answer has exactly the shape of `quotes.exports.to_dict`; a test keeps it so."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -21,20 +22,23 @@ def _encodable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_encodable)]
 
 # No control characters, and not the one that stands for what was not UTF-8.
-ARTICLE_ID_LIMITS: dict[str, Any] = {
-    "min_length": 1,
-    "max_length": 256,
+ARTICLE_ID: dict[str, Any] = {
+    "minLength": 1,
+    "maxLength": 256,
     "pattern": r"^[^\u0000-\u001f\u007f-\u009f\ufffd]+$",
 }
 
 
-def _no_direction(id: str) -> str:
+def _sane_id(id: str) -> str:
+    if len(id) > ARTICLE_ID["maxLength"] or not re.fullmatch(ARTICLE_ID["pattern"], id):
+        longest = ARTICLE_ID["maxLength"]
+        raise ValueError(f"an identifier has 1 to {longest} characters, none of them a control character, in UTF-8")
     if id in (".", ".."):
         raise ValueError("“.” and “..” are directions in a path, and cannot be identifiers")
     return id
 
 
-ArticleId = Annotated[Text, Field(**ARTICLE_ID_LIMITS), AfterValidator(_no_direction)]
+ArticleId = Annotated[Text, AfterValidator(_sane_id), Field(json_schema_extra=ARTICLE_ID)]
 
 
 class _Exact(BaseModel):

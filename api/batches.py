@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, update
 
@@ -111,15 +110,13 @@ def expire(before: int, connection: Connection) -> None:
 
 def unannounced(connection: Connection) -> Sequence[str]:
     """The batches whose completion has not been announced."""
-    return connection.execute(select(batches.c.id).where(batches.c.finished.is_not(None), ~_announced)).scalars().all()
+    asked = select(batches.c.id).where(batches.c.finished.is_not(None), batches.c.announced == 0)
+    return connection.execute(asked).scalars().all()
 
 
 def announced(batch: str, connection: Connection) -> None:
     """Write down that the completion of a batch has been announced."""
     connection.execute(update(batches).where(batches.c.id == batch).values(announced=1))
-
-
-_announced: Any = batches.c.announced == 1
 
 
 def _complete(batch: str, connection: Connection) -> None:

@@ -137,9 +137,8 @@ def database_of(request: Request) -> Database:
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else the driver, and not SQLAlchemy, decides when a transaction begins
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(
-        "PRAGMA synchronous = FULL"
-    )  # in WAL mode, NORMAL may forget the last commits when power is lost
+    # With write-ahead logging, NORMAL may forget the last commits when power is lost.
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _on_begin(connection: Connection) -> None:

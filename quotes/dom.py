@@ -31,6 +31,7 @@ _MOST_NODES = 1_000_000
 _OF_PAGES = frozenset(("html", "head", "body", "frameset"))
 _ALONE = frozenset(("a", "nobr"))  # one of these ends the one before it
 _FOREIGN = frozenset(("svg", "math"))
+_LIST_ITEMS = frozenset(("li", "dd", "dt"))
 _LONG_TAG = 1000
 _ATTRIBUTE = re.compile(r"""[^ \t\n\r\f/>="']++ | = [ \t\n\r\f]*+ (?: "[^"]*+" | '[^']*+' )""", re.VERBOSE)
 
@@ -83,13 +84,13 @@ def locate(source: str, stretches: Sequence[Stretch], around: int) -> list[Range
     """Find stretches of HTML in the tree that a browser makes of all of it, with `around` code points before and after.
 
     It is a page where it has a doctype, <html>, <head> or <body>, and otherwise a fragment. Where it would take too long
-    to parse, nothing is found.
+    to parse, or browsers are known to differ, nothing is found.
     """
     if not stretches:
         return []
     nowhere: list[Range | None] = [None] * len(stretches)
-    is_page, is_cheap = _surveyed(source)
-    if not is_cheap:
+    is_page, is_fit = _surveyed(source)
+    if not is_fit:
         return nowhere
     try:
         scripted = _located(source, stretches, around, is_page, scripting=True)
@@ -116,11 +117,11 @@ def _alike(one: Iterable[str], other: Iterable[str]) -> int:
 
 
 def _surveyed(source: str) -> tuple[bool, bool]:
-    """Whether HTML is a page, and whether it is cheap to parse.
+    """Whether HTML is a page, and whether it is fit to be parsed: cheaply, and alike by all browsers.
 
     The standard's algorithm takes quadratic time and memory for some input that nobody writes. Here too much is reckoned
     rather than too little: elements that are open are all looked at by every tag, and formatting elements that are open
-    are all made anew by every tag and text.
+    are all made anew by every tag and text. Chromium does not know <search> yet where the standard ends list items.
     """
     is_page = False
     elements = OpenElements()
@@ -149,6 +150,8 @@ def _surveyed(source: str) -> tuple[bool, bool]:
                 elements.close(name)
             elif name not in VOID and name not in ONE_AT_A_TIME:
                 elements.open(name)
+            if name in _LIST_ITEMS and "search" in elements:
+                return is_page, False
         if steps > _MOST_STEPS or nodes > _MOST_NODES:
             return is_page, False
     return is_page, True

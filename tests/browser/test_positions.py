@@ -114,6 +114,8 @@ def test_quoted_words_are_found_in_the_tree(page, case):
         ("<p>" + "a" * 66_000 + "<br>word", False),
         ("<p>" + "a" * 66_000 + "<b>word", True),
         ("<p>" + "𝒳" * 33_000 + "<br>word", False),
+        ("<dl><dd><search>a<dd>b</dl><p>word", False),
+        ("<search><form>a</form></search><p>word", True),
         ("<div>" * 100 + "word", True),
         ("<div>" * 200 + "word", False),
         ("<div>" * 200 + "a" + "</div>" * 200 + "<p>word", True),

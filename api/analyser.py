@@ -62,7 +62,7 @@ class Counting:
     def analyse(self, article: Article) -> Analysis:
         """Analyse one article. Raises EmptyArticle."""
         analysis = self._analyser.analyse(article)
-        self.found.update(q.stance.label.value if q.stance else "not_speech" for q in analysis.quotations)
+        self.found.update(str(q.stance.label) if q.stance else "not_speech" for q in analysis.quotations)
         return analysis
 
     def label(self, text: str, quotation: tuple[Span, ...]) -> Stance:

@@ -16,7 +16,7 @@ from typing import Any
 
 from api.commands import add_service
 from quotes import artefacts
-from quotes.document import Analysis, Article, Quotation
+from quotes.document import Analysis, Article, Quotation, Stance
 from quotes.errors import ArtefactError, ArtefactMissing, DatabaseUnusable, InputError
 from quotes.evaluation.commands import add_evaluate
 from quotes.exports import to_csv, to_dict
@@ -183,8 +183,15 @@ def _cells(article: Article, quotation: Quotation) -> tuple[str, str, str, str]:
         said,
         who,
         speaker.evidence.explanation,
-        "–" if stance is None else f"{stance.label.value} {stance.probability:.2f}",
+        "–" if stance is None else _shown(stance),
     )
+
+
+def _shown(stance: Stance) -> str:
+    answer = f"{stance.label} {stance.probability:.2f}"
+    if not stance.uncertain:
+        return answer
+    return f"uncertain: {answer} or {stance.runner_up} {stance.probabilities[stance.runner_up]:.2f}"
 
 
 _FORMATS: dict[str, Callable[[Iterable[Analysis], bool], Iterator[str]]] = {

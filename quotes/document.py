@@ -118,16 +118,26 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Stance:
-    """The label of a quotation, the probability of every label (they sum to 1), and the words behind the answer."""
+    """The label of a quotation, the probability of every label (they sum to 1), and the words behind the answer.
 
-    label: StanceLabel
-    probabilities: Mapping[StanceLabel, float]
+    An answer is `uncertain` where its probability is less than the classifier asks for: then read the `runner_up` too.
+    """
+
+    label: str  # a StanceLabel, unless the classifier was trained for another target
+    probabilities: Mapping[str, float]
     reasons: tuple[Reason, ...] = ()
+    uncertain: bool = False
 
     @property
     def probability(self) -> float:
         """The probability of the label that was given."""
         return self.probabilities[self.label]
+
+    @property
+    def runner_up(self) -> str:
+        """The likeliest of the other labels; the label itself where it is the only one."""
+        others = [label for label in self.probabilities if label != self.label]
+        return max(others, key=lambda label: self.probabilities[label], default=self.label)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ CSV_COLUMNS = (
     "explanation",
     "stance",
     "probability",
+    "uncertain",
+    "runner_up",
 )
 
 _Cell = TypeVar("_Cell")
@@ -126,9 +128,11 @@ class _Export:
 
     def stance(self, stance: Stance) -> dict[str, Any]:
         return {
-            "label": stance.label.value,
+            "label": str(stance.label),
             "probability": float(stance.probability),
-            "probabilities": {label.value: float(share) for label, share in stance.probabilities.items()},
+            "uncertain": stance.uncertain,
+            "runner_up": str(stance.runner_up),
+            "probabilities": {str(label): float(share) for label, share in stance.probabilities.items()},
             "reasons": [
                 {**self.passage(reason.span), "weight": float(reason.weight)}  # numpy's floats are not JSON's
                 for reason in stance.reasons
@@ -189,7 +193,10 @@ def _csv_row(article: Mapping[str, Any], quotation: Mapping[str, Any]) -> list[o
             speaker["rule"],
             speaker["explanation"],
         ]
-    return row + ([None] * 2 if stance is None else [stance["label"], f"{stance['probability']:.3f}"])
+    if stance is None:
+        return row + [None] * 4
+    uncertain = "yes" if stance["uncertain"] else "no"
+    return [*row, stance["label"], f"{stance['probability']:.3f}", uncertain, stance["runner_up"]]
 
 
 def _rows(rows: Iterable[Iterable[object]]) -> str:

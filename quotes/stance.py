@@ -1,15 +1,19 @@
-"""The stance of a quotation, read in its context: a linear classifier over the features of quotes.stance_features.
+"""The stance of a quotation, read in its context by two models and a judge of both.
 
-Each feature knows the tokens that it came from, which is how an answer can show the words behind it. This module is the only
-one that knows scikit-learn. models/stance trains what it loads.
+A linear model weighs the features of quotes.stance_features; a small transformer (quotes.stance_encoder) reads the words in
+their order; a logistic regression over both answers gives the probabilities. Where the linear model has no doubt the transformer
+is not asked: that is most quotations of most articles. The words behind an answer are those that moved the linear model's part of
+it: each feature knows the tokens that it came from. This module is the only one that knows scikit-learn. models/stance trains
+what it loads.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -19,14 +23,20 @@ from quotes.document import Reason, Span, Stance, StanceLabel
 from quotes.errors import ArtefactAltered
 from quotes.stance_features import NAME, Features, StanceQuestion, Token, read
 
-FILE = "stance.skops"
-WORDS = "words.txt"
+if TYPE_CHECKING:
+    from quotes.stance_encoder import StanceEncoder
+
+FILE, HEAD, WORDS = "stance.skops", "head.skops", "words.txt"
 # Types beyond those that skops trusts by itself. A file that needs any other is refused.
 TRUSTED = [
     "quotes.stance.Vocabulary",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._TemperatureScaling",
 ]
+# From this probability of its answer on, the linear model is believed without asking the encoder.
+SURE = 0.97
+
+Floats = NDArray[np.float64]
 
 
 class Vocabulary(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -77,18 +87,34 @@ class Vocabulary(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 class StanceClassifier:
     """The loaded classifier."""
 
-    def __init__(self, pipeline: Any, known: frozenset[str], artefact: Artefact | None = None) -> None:
-        """`pipeline` is (Vocabulary, TfidfTransformer, CalibratedClassifierCV over one LogisticRegression), fitted."""
+    def __init__(
+        self,
+        linear: Any,
+        known: frozenset[str],
+        encoder: "StanceEncoder",
+        head: Any,
+        uncertain_below: float,
+        artefact: Artefact | None = None,
+    ) -> None:
+        """`linear` is (Vocabulary, TfidfTransformer, CalibratedClassifierCV over one LogisticRegression), fitted.
+
+        `head` is a LogisticRegression over the logarithms of the linear model's and then the encoder's probabilities. Answers
+        with a probability less than `uncertain_below` are marked as uncertain.
+        """
         self.artefact = artefact
+        self.linear = linear
+        self.encoder = encoder
+        self.head = head
         self._known = known
-        self.pipeline = pipeline
-        self._vocabulary: Vocabulary = pipeline[0]
-        self._features = pipeline[:-1]
-        self._classifier = pipeline[-1]
-        self._labels = [StanceLabel(label) for label in self._classifier.classes_]
-        weights = self._classifier.calibrated_classifiers_[0].estimator.coef_
-        # How much more a feature speaks for each label than for the others: shape (labels, features).
-        self._pushes = weights - (weights.sum(axis=0) - weights) / (len(weights) - 1)
+        self._uncertain_below = uncertain_below
+        self._vocabulary: Vocabulary = linear[0]
+        self._classifier = linear[-1]
+        stances = frozenset(StanceLabel)
+        self.labels = [StanceLabel(label) if label in stances else str(label) for label in self._classifier.classes_]
+        (calibrated,) = self._classifier.calibrated_classifiers_
+        (temperature,) = calibrated.calibrators
+        # What each feature adds to the logarithm of a label's probability: shape (labels, features).
+        self._weights = calibrated.estimator.coef_ * temperature.beta_
 
     @classmethod
     def load(cls, artefact: Artefact | None = None) -> "StanceClassifier":
@@ -97,15 +123,13 @@ class StanceClassifier:
         Raises ArtefactMissing when a file is not there; ArtefactAltered when one is not what the manifest names, or
         needs a type that is not on the list.
         """
-        import skops.io
+        from quotes.stance_encoder import StanceEncoder
 
         artefact = artefact or artefacts.find("stance")
-        path = artefact.folder / FILE
-        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
-        if unknown:
-            raise ArtefactAltered(f"{path} holds types that are not on the list: {', '.join(unknown)}; train it anew")
+        linear, head = _stored(artefact, FILE), _stored(artefact, HEAD)
         known = frozenset((artefact.folder / WORDS).read_text(encoding="utf-8").split())
-        return cls(skops.io.load(path, trusted=TRUSTED), known, artefact)
+        encoder = StanceEncoder.load(artefact.folder)
+        return cls(linear, known, encoder, head, artefact.manifest["settings"]["uncertain_below"], artefact)
 
     def label(self, text: str, quotation: tuple[Span, ...], context: Span, masked: tuple[Span, ...] = ()) -> Stance:
         """The stance of one quotation of `text`; see StanceQuestion. Raises ValueError for spans outside the text."""
@@ -116,17 +140,25 @@ class StanceClassifier:
         read_ones = [read(text, question, self._known) for question in questions]
         if not read_ones:
             return []
-        matrix = self._features.transform([features.values for _, features in read_ones])
+        matrix = self.linear[:-1].transform([features.values for _, features in read_ones])
+        shares: Floats = self._classifier.predict_proba(matrix)
+        toward = _contrasts(shares)
+        asked = np.flatnonzero(shares.max(axis=1) < SURE)
+        if len(asked):
+            linear = shares[asked]
+            encoder = self.encoder.probabilities([self.encoder.reader.read(read_ones[row][0]) for row in asked])
+            shares[asked] = judged(self.head, linear, encoder)
+            toward[asked] = _of_linear(_contrasts(shares[asked]) @ self.head.coef_[:, : len(self.labels)], linear)
         stances = []
-        for row, probabilities in enumerate(self._classifier.predict_proba(matrix)):
-            best = int(probabilities.argmax())
+        for row, (tokens, features) in enumerate(read_ones):
             here = slice(matrix.indptr[row], matrix.indptr[row + 1])
             columns = matrix.indices[here]
-            pushes = matrix.data[here] * self._pushes[best, columns]
+            pushes = matrix.data[here] * (toward[row] @ self._weights[:, columns])
             by_column = dict(zip(columns.tolist(), pushes.tolist(), strict=True))
-            by_label = dict(zip(self._labels, probabilities.tolist(), strict=True))
-            tokens, features = read_ones[row]
-            stances.append(Stance(self._labels[best], by_label, self._reasons(tokens, features, by_column)))
+            by_label = dict(zip(self.labels, shares[row].tolist(), strict=True))
+            best = self.labels[int(shares[row].argmax())]
+            uncertain = by_label[best] < self._uncertain_below
+            stances.append(Stance(best, by_label, self._reasons(tokens, features, by_column), uncertain))
         return stances
 
     def _reasons(self, tokens: Sequence[Token], features: Features, pushes: dict[int, float]) -> tuple[Reason, ...]:
@@ -141,6 +173,36 @@ class StanceClassifier:
                     for position in range(first, last + 1):
                         weights[position] += share
         return _strongest(tokens, weights)
+
+
+def judged(head: Any, linear: Floats, encoder: Floats) -> Floats:
+    """The probabilities that the head gives to those of the linear model and of the encoder, all of shape (rows, labels)."""
+    shares: Floats = head.predict_proba(np.log(np.clip(np.hstack([linear, encoder]), 1e-6, None)))
+    return shares
+
+
+def _contrasts(shares: Floats) -> Floats:
+    """For each row 1 at its likeliest label and what makes the sum 0 at the others: by how much the answer leads."""
+    best = np.eye(shares.shape[1])[shares.argmax(axis=1)]
+    leads: Floats = best - (1 - best) / (shares.shape[1] - 1)
+    return leads
+
+
+def _of_linear(direction: Floats, shares: Floats) -> Floats:
+    """A direction in the logarithms of the linear model's probabilities as the direction in its sums of weights."""
+    below: Floats = direction - shares * direction.sum(axis=1, keepdims=True)
+    return below
+
+
+def _stored(artefact: Artefact, name: str) -> Any:
+    """What a skops file holds. Raises ArtefactAltered when it needs a type that is not on the list."""
+    import skops.io
+
+    path = artefact.folder / name
+    unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    if unknown:
+        raise ArtefactAltered(f"{path} holds types that are not on the list: {', '.join(unknown)}; train it anew")
+    return skops.io.load(path, trusted=TRUSTED)
 
 
 # A token counts as a reason from this share of the strongest one's weight; at most so many reasons for, and against.

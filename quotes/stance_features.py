@@ -16,7 +16,7 @@ from itertools import accumulate
 
 from quotes.document import Span
 
-NAME = "NAME"
+NAME, NUMBER = "NAME", "NUM"  # what stands for every name, and for every number
 _TOKEN = re.compile(r"[Cc]ease[- ]?fires?\b|(?:[A-Z]\.){2,}|\w+(?:['’‑-]\w+)*|[?!.;:,]")
 _SHAPES = str.maketrans("’‑", "'-")
 
@@ -246,7 +246,7 @@ def _normalised(token: str, quoted: bool, known: frozenset[str]) -> str:
     if lower.replace("-", "").replace(" ", "") in ("ceasefire", "ceasefires"):
         return "ceasefire"
     if token[0].isdigit():
-        return "NUM"
+        return NUMBER
     first_person = lower == "i" or lower.startswith("i'")
     abbreviation = len(token) > 1 and token.isupper()
     is_name = token[0].isupper() and not first_person and (abbreviation or lower not in known)
@@ -262,9 +262,18 @@ def _class_of(word: str) -> str | None:
     return next((name for beginning, name in _BEGINNINGS if word.startswith(beginning)), None)
 
 
-def _symbols(tokens: Sequence[Token]) -> tuple[list[_Symbol], list[_Symbol]]:
-    """The context as classes alone, and as words with the classes of phrases; both with the quotation's boundaries."""
+def expressions(tokens: Sequence[Token]) -> list[str]:
+    """For each token "STOP" or "ON" where it belongs to an expression of stopping the fighting or of going on with it, "FIGHT"
+    where it is about fighting otherwise, else ""."""
     kinds = [_class_of(token.word) for token in tokens]
+    found = ["FIGHT" if kind == "FIGHT" else "" for kind in kinds]
+    for position, phrase in _phrases(tokens, kinds).items():
+        found[position] = phrase.text
+    return found
+
+
+def _phrases(tokens: Sequence[Token], kinds: Sequence[str | None]) -> dict[int, _Symbol]:
+    """The phrase that a token belongs to, by the token's position."""
     letters = "".join(_LETTERS.get(kind or "", "-") for kind in kinds)
     phrases: dict[int, _Symbol] = {}
     for name, pattern in _PHRASES.items():
@@ -273,6 +282,13 @@ def _symbols(tokens: Sequence[Token]) -> tuple[list[_Symbol], list[_Symbol]]:
             if not any(position in phrases for position in reach):
                 phrase = _Symbol(name, reach[0], reach[-1], tokens[reach[0]].quoted)
                 phrases.update(dict.fromkeys(reach, phrase))
+    return phrases
+
+
+def _symbols(tokens: Sequence[Token]) -> tuple[list[_Symbol], list[_Symbol]]:
+    """The context as classes alone, and as words with the classes of phrases; both with the quotation's boundaries."""
+    kinds = [_class_of(token.word) for token in tokens]
+    phrases = _phrases(tokens, kinds)
     classes: list[_Symbol] = []
     words: list[_Symbol] = []
     quoted = False

@@ -40,7 +40,7 @@ def analysed(article: Article) -> Analysis:
                 (span("No 𝒳 truce"), span("not now")),
                 QuotationKind.FULL,
                 Speaker("Ann Lee", SpeakerKind.PERSON, 0.9, evidence, identifier="desk-0101"),
-                Stance(StanceLabel.OPPOSE, shares, (Reason(span("No"), 1.5), Reason(span("now"), -0.5))),
+                Stance(StanceLabel.OPPOSE, shares, (Reason(span("No"), 1.5), Reason(span("now"), -0.5)), True),
             ),
             Quotation(
                 (span("later"),),
@@ -85,6 +85,7 @@ def test_everything_is_exported_and_every_offset_leads_to_its_text(article):
     assert first["speaker"]["cue"]["text"] == "said"
     stance = first["stance"]
     assert (stance["label"], stance["probability"]) == ("oppose", 0.7)
+    assert (stance["uncertain"], stance["runner_up"]) == (True, "conditional")
     assert sum(stance["probabilities"].values()) == pytest.approx(1)
     assert [(r["text"], r["weight"]) for r in stance["reasons"]] == [("No", 1.5), ("now", -0.5)]
     assert (second["speaker"]["name"], second["speaker"]["kind"], second["speaker"]["mention"]) == (None, None, None)
@@ -159,6 +160,8 @@ def test_csv_has_a_row_a_quotation():
         "explanation": "“Ann Lee” is the subject of “said”.",
         "stance": "oppose",
         "probability": "0.700",
+        "uncertain": "yes",
+        "runner_up": "conditional",
     }
     assert (rows[1]["unresolved"], rows[1]["identifier"], rows[1]["stance"]) == ("nobody is named", "", "")
     assert (rows[2]["kind"], rows[2]["speaker"], rows[2]["rule"]) == ("not_speech", "", "")

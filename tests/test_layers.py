@@ -31,13 +31,13 @@ ALLOWED = {
     "pronouns": {"cues", "document", "parsing", "people"},
     "described": {"cues", "document", "parsing", "syntax"},
     "names": {"cues", "described", "document", "parsing", "people", "pronouns"},
-    "surroundings": {"document", "parsing", "syntax"},
-    "candidates": {"cues", "document", "parsing", "people", "surroundings", "syntax"},
+    "candidates": {"cues", "document", "parsing", "people", "syntax"},
     "speech": {"candidates", "document", "parsing"},
     "ranker": {"artefacts", "candidates", "cues", "errors", "names"},
     "attribution": {"candidates", "document", "names", "parsing", "ranker", "speech"},
     "stance_features": {"document"},
-    "stance": {"artefacts", "document", "errors", "stance_features"},
+    "stance_encoder": {"errors", "stance_features"},
+    "stance": {"artefacts", "document", "errors", "stance_encoder", "stance_features"},
     "settings": {"errors", "markup", "reading"},
     "pipeline": {
         "artefacts",
@@ -113,7 +113,7 @@ ALLOWED = {
 }
 HEAVY = {
     "stanza": {"faster_stanza", "parsing"},
-    "torch": {"faster_stanza", "parsing"},
+    "torch": {"faster_stanza", "parsing", "stance_encoder"},
     "sklearn": {"stance"},
     "skops": {"stance", "ranker"},
     "matplotlib": {"evaluation.plots"},

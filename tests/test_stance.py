@@ -171,7 +171,9 @@ def test_a_batch_gives_what_single_questions_give(classifier):
     spans = [Span(*m.span(1)) for m in re.finditer("“(.*?)”", text)]
     questions = [StanceQuestion((span,), Span(0, len(text))) for span in spans]
     together = classifier.label_many(text, questions)
-    assert together == [classifier.label(text, q.quotation, q.context) for q in questions]
+    for stance, one in zip(together, (classifier.label(text, q.quotation, q.context) for q in questions), strict=True):
+        assert stance.probabilities == pytest.approx(one.probabilities, abs=1e-9)
+        assert [r.span for r in stance.reasons] == [r.span for r in one.reasons]
     assert classifier.label_many(text, []) == []
 
 
@@ -198,7 +200,10 @@ def test_model_holds_only_listed_types():
     assert sorted(skops.io.get_untrusted_types(file=MODELS / "stance" / FILE)) == sorted(TRUSTED)
 
 
-@pytest.mark.parametrize("name", ["stance.skops", "words.txt"])
+FILES = ["stance.skops", "head.skops", "words.txt", "encoder.safetensors", "pieces.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_altered_model_is_refused(copied, name):
     content = bytearray((copied / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -207,7 +212,7 @@ def test_altered_model_is_refused(copied, name):
         StanceClassifier.load()
 
 
-@pytest.mark.parametrize("name", ["stance.skops", "words.txt", "manifest.json"])
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
 def test_missing_file_is_named(copied, name):
     (copied / name).unlink()
     with pytest.raises(ArtefactMissing, match=name):
@@ -243,7 +248,7 @@ def test_data_is_what_the_manifest_and_the_readme_say():
 def test_folds_never_part_a_conflict_or_a_contrast_set():
     rows = [json.loads(line) for line in WRITTEN.read_text(encoding="utf-8").splitlines()]
     fold_of = {}
-    examples = data.read_written(WRITTEN)
+    examples = data.read_examples(WRITTEN, list(StanceLabel))
     for number, (_, test) in enumerate(data.folds(examples, 5, 1)):
         fold_of.update(dict.fromkeys(test.tolist(), number))
     assert len(fold_of) == len(rows)
@@ -263,13 +268,49 @@ def test_interrupted_quotation_and_speaker_are_found(tmp_path):
         "conflict": "Gaza (US politics)",
     }
     (tmp_path / "rows.jsonl").write_text(json.dumps(row), encoding="utf-8")
-    (example,) = data.read_written(tmp_path / "rows.jsonl")
+    (example,) = data.read_examples(tmp_path / "rows.jsonl", list(StanceLabel))
     assert [s.of(example.text) for s in example.question.quotation] == [
         "They pulled us out,",
         "My wrists are still green.",
     ]
     assert [s.of(example.text) for s in example.question.masked] == ["arrested student"]
     assert example.group == "gaza"
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("{", "Expecting property name"),
+        ('{"quote": "No", "context": "“No,” he said."}', "there is no 'label'"),
+        ('{"quote": "No", "context": "“No,” he said.", "label": "maybe"}', "the label 'maybe' is none of support"),
+        ('{"quote": "Never", "context": "“No,” he said.", "label": "none"}', "does not stand in its context"),
+        ("7", "not subscriptable"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_named(tmp_path, line, what):
+    good = '{"quote": "No", "context": "“No,” he said.", "label": "none"}'
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n{line}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"rows.jsonl, line 2: .*{what}"):
+        data.read_examples(tmp_path / "rows.jsonl", list(StanceLabel))
+
+
+def test_an_answer_is_uncertain_below_the_threshold_of_the_manifest(classifier):
+    text = "“We may look at a truce at some point,” said the envoy, “or we may not.”"
+    stance = label(classifier, text)
+    assert stance.uncertain == (stance.probability < classifier.artefact.manifest["settings"]["uncertain_below"])
+    two = sorted(stance.probabilities, key=stance.probabilities.get)[-2:]
+    assert [stance.runner_up, stance.label] == two
+
+
+def test_uncertain_answers_are_wrong_more_often(classifier):
+    """On quotations that the model was fitted on, so that it shows only which way doubt points."""
+    examples = data.read_examples(SEEDS / "stance" / "news_look.jsonl", list(StanceLabel))
+    sure, unsure = [], []
+    for example in examples:
+        stance = classifier.label(example.text, example.question.quotation, example.question.context)
+        (unsure if stance.uncertain else sure).append(stance.label == example.label)
+    assert unsure
+    assert np.mean(sure) > np.mean(unsure)
 
 
 def test_scores_are_those_of_scikit_learn():
@@ -283,6 +324,13 @@ def test_scores_are_those_of_scikit_learn():
     assert low < value < high
     by_class = scores.class_scores(scores.confusion(truth, predicted, 4))
     assert by_class == pytest.approx(np.array(precision_recall_fscore_support(truth, predicted)[:3]))
+
+
+def test_coverage_by_hand():
+    probabilities = np.array([[0.9, 0.06, 0.04], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4]])
+    all_of_them, two_of_them = scores.coverage(np.array([0, 1, 1]), probabilities, [0.2, 0.55])
+    assert all_of_them[:3] == (0.2, 1.0, pytest.approx(1 / 3))
+    assert two_of_them == (0.55, pytest.approx(2 / 3), 0.5, 0.0)
 
 
 def test_calibration_error_by_hand():

@@ -2,8 +2,8 @@
 
 Two kinds of file, both JSON Lines with `quote`, `context` and `label`:
 
-- written for this project: `speaker`, `conflict`, and `group` where quotations form a contrast set;
-- published ones cut from news: `document`; `speech` is false for titles and terms, which are labelled `none`.
+- published ones cut from news: `document`; `speech` is false for titles and terms, which are labelled `none`;
+- written ones: `speaker`, `conflict`, and `group` where quotations form a contrast set.
 """
 
 import json
@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from quotes.document import Span, StanceLabel
+from quotes.document import Span
 from quotes.stance_features import StanceQuestion
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -27,23 +28,35 @@ _LITTLE = frozenset("a an the of in on at for to from by with and or who is as".
 class Example:
     """A labelled quotation; its question's spans count in `text`. Examples of one `group` belong together."""
 
+    id: str
     text: str
+    quote: str
     question: StanceQuestion
-    label: StanceLabel
+    label: str
     group: str
+    conflict: str
+    role: str
     real: bool
 
 
-def read_written(path: Path) -> list[Example]:
-    """The quotations written for this project, grouped by conflict; a contrast set ties its conflicts together."""
-    rows = _rows(path)
+def read_examples(path: Path, labels: Sequence[str]) -> list[Example]:
+    """The quotations of a file. Published ones are grouped by document, written ones by conflict; a contrast set ties its
+    conflicts together.
+
+    Raises ValueError, which names the line, for a row that cannot be used.
+    """
+    rows = []
+    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(text)
+            if row["label"] not in labels:
+                raise ValueError(f"the label {row['label']!r} is none of {', '.join(labels)}")
+            rows.append({"id": f"{path.stem} {line}", **row, "spans": _locate(row["quote"], row["context"])})
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{path}, line {line}: {what}") from None
     groups = _tied(rows)
-    return [_example(row, group, real=False) for row, group in zip(rows, groups, strict=True)]
-
-
-def read_real(path: Path) -> list[Example]:
-    """The published quotations, grouped by the document that they were cut from."""
-    return [_example(row, row["document"], real=True) for row in _rows(path)]
+    return [_example(row, row.get("document") or group) for row, group in zip(rows, groups, strict=True)]
 
 
 def known_words(examples: Iterable[Example]) -> frozenset[str]:
@@ -65,16 +78,13 @@ def folds(examples: Sequence[Example], count: int, seed: int) -> list[tuple[np.n
     return list(splitter.split(np.zeros(len(examples)), strata, groups))
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
-
-
-def _example(row: dict[str, str], group: str, real: bool) -> Example:
-    text = row["context"]
-    spans = _locate(row["quote"], text)
-    mention = _mention(row.get("speaker") or "", text, spans)
-    return Example(text, StanceQuestion(spans, Span(0, len(text)), mention), StanceLabel(row["label"]), group, real)
+def _example(row: dict[str, Any], group: str) -> Example:
+    text, spans, speaker = row["context"], row["spans"], row.get("speaker") or ""
+    question = StanceQuestion(spans, Span(0, len(text)), _mention(speaker, text, spans))
+    conflict = _conflict(row.get("conflict") or "")
+    return Example(
+        row["id"], text, row["quote"], question, row["label"], group, conflict, role(speaker), "document" in row
+    )
 
 
 def _locate(quote: str, context: str) -> tuple[Span, ...]:
@@ -123,7 +133,7 @@ def _content(run: Sequence[re.Match[str]]) -> int:
     return sum(match.group().lower() not in _LITTLE for match in run)
 
 
-def _tied(rows: Sequence[dict[str, str]]) -> list[str]:
+def _tied(rows: Sequence[dict[str, Any]]) -> list[str]:
     """One name for all conflicts that a contrast set ties together."""
     parents: dict[str, str] = {}
 
@@ -132,11 +142,32 @@ def _tied(rows: Sequence[dict[str, str]]) -> list[str]:
             name = parents[name]
         return name
 
-    conflicts = [_conflict(row["conflict"]) for row in rows]
+    conflicts = [_conflict(row["conflict"]) if row.get("conflict") else f"row {row['id']}" for row in rows]
     for row, conflict in zip(rows, conflicts, strict=True):
         if "group" in row:
             parents[root("contrast set " + row["group"])] = root(conflict)
     return [root(conflict) for conflict in conflicts]
+
+
+# Who speaks, by the first of these words in the speaker's description.
+_ROLES = {
+    "armed group": "rebel rebels militia militias guerrilla guerrillas insurgent fighter fighters hamas hezbollah houthi houthis "
+    "taliban gang warlord front resistance underground movement brigades paramilitary commander",
+    "army": "army military general colonel captain major sergeant soldier soldiers reservist officer admiral lieutenant "
+    "corporal marshal brigade troops navy",
+    "United Nations and aid": "un united envoy mediator mediators unicef aid relief red humanitarian peacekeeping delegate "
+    "council",
+    "government": "minister ministry president presidential government premier chancellor secretary prime cabinet kremlin house "
+    "ambassador diplomat foreign spokesman spokeswoman official king governor presidency",
+    "parliament and parties": "lawmaker senator deputy deputies congresswoman congressman parliament opposition party mp "
+    "backbencher councillor member",
+}
+
+
+def role(speaker: str) -> str:
+    """What sort of speaker a description names, for slices of the scores: "army", "government", … or "others"."""
+    words = _WORD.findall(speaker.lower())
+    return next((name for name, signs in _ROLES.items() if set(words) & set(signs.split())), "others")
 
 
 def _conflict(name: str) -> str:

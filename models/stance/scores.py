@@ -42,6 +42,19 @@ def brier(truth: np.ndarray, probabilities: np.ndarray) -> float:
     return float(((probabilities - np.eye(probabilities.shape[1])[truth]) ** 2).sum(axis=1).mean())
 
 
+def coverage(truth: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float]) -> list[tuple[float, ...]]:
+    """For each threshold: itself, the share of answers at least so sure, the share of those that are right, and the share of
+    the others whose label is one of the two likeliest. Shares of nothing are NaN."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    in_two = (probabilities.argsort(axis=1)[:, -2:] == truth[:, None]).any(axis=1)
+    points = []
+    for threshold in thresholds:
+        kept = confidence >= threshold
+        shares = [float(of.mean()) if len(of) else float("nan") for of in (right[kept], in_two[~kept])]
+        points.append((threshold, float(kept.mean()), *shares))
+    return points
+
+
 def intervals(truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], seed: int) -> dict[str, Interval]:
     """Macro-F1, accuracy, calibration error and Brier score, with intervals over resampled groups."""
     classes = probabilities.shape[1]

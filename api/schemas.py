@@ -4,11 +4,14 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, HttpUrl, model_validator
 
 from quotes.document import QuotationKind, SpeakerKind, StanceLabel
 from quotes.errors import InputError
 from quotes.reading import check_characters
+from quotes.settings import LARGEST_BATCH, LARGEST_SET
+
+_MOST_NAMES = 1000  # in an object
 
 
 def _encodable(text: str) -> str:
@@ -41,10 +44,19 @@ def _sane_id(id: str) -> str:
 ArticleId = Annotated[Text, AfterValidator(_sane_id), Field(json_schema_extra=ARTICLE_ID)]
 
 
+def _few(value: Any) -> Any:
+    """Refuse an object with thousands of names at once: that each of them is wrong would take minutes to tell."""
+    if isinstance(value, dict) and len(value) > _MOST_NAMES:
+        raise ValueError(f"there are {len(value):,} names in the object; no more than {_MOST_NAMES:,} are read")
+    return value
+
+
 class _Exact(BaseModel):
     """Neither more fields than these nor fewer."""
 
     model_config = ConfigDict(extra="forbid")
+
+    few_names = model_validator(mode="before")(_few)
 
 
 def _writable(item: dict[str, Any]) -> dict[str, Any]:
@@ -328,7 +340,7 @@ class EvaluationRow(_Exact):
     prediction: Text | None = Field(
         default=None, description="What a system answered: in all rows or in none, where the classifier here answers."
     )
-    probabilities: dict[Text, float] | None = Field(
+    probabilities: Annotated[dict[Text, float], BeforeValidator(_few)] | None = Field(
         default=None, description="Of each label, by the system that answered: in all rows or in none."
     )
 
@@ -336,8 +348,8 @@ class EvaluationRow(_Exact):
 class EvaluationRequest(_Exact):
     """A test set."""
 
-    rows: list[EvaluationRow] = Field(min_length=1)
-    map: dict[Text, StanceLabel] = Field(
+    rows: Annotated[list[EvaluationRow], FailFast()] = Field(min_length=1, max_length=LARGEST_SET)
+    map: Annotated[dict[Text, StanceLabel], BeforeValidator(_few)] = Field(
         default_factory=dict, description="What labels other than the four mean, of rows and of predictions."
     )
     seed: int | None = Field(
@@ -380,7 +392,9 @@ class BatchArticle(ArticleRequest):
 class BatchRequest(_Exact):
     """Articles to analyse when there is time. One that cannot be used does not keep the others from it."""
 
-    articles: list[Annotated[BatchArticle | Any, Field(union_mode="left_to_right")]] = Field(min_length=1)
+    articles: list[Annotated[BatchArticle | Any, Field(union_mode="left_to_right")]] = Field(
+        min_length=1, max_length=LARGEST_BATCH
+    )
     webhook_url: WebhookUrl | None = Field(
         default=None, description="Where the completion of the batch is told (docs/webhooks.md)."
     )

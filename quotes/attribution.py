@@ -9,7 +9,7 @@ worst answer.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from quotes.candidates import Candidate, Surroundings
+from quotes.candidates import Candidate, Candidates
 from quotes.document import Evidence, Quotation, QuotationKind, Speaker
 from quotes.names import Named, Names
 from quotes.parsing import Parse, Sentence
@@ -44,13 +44,13 @@ def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sent
 
 def attribute(text: str, quotations: Sequence[Quotation], parse: Parse, ranker: SpeakerRanker) -> tuple[Quotation, ...]:
     """Give every quotation that is speech its speaker; what is not becomes `NOT_SPEECH`, with none."""
-    surroundings = Surroundings(text, quotations, parse)
+    candidates = Candidates(text, quotations, parse)
     names = Names(text, parse, quotations, ranker.antecedents)
     result: list[Quotation] = []
     last: _Answer | None = None  # what was decided for the last quotation that is speech
     for quotation in quotations:
         before = (last.candidate, last.quotation) if last else (None, None)
-        ranked = ranker.rank(surroundings.candidates(quotation, *before))
+        ranked = ranker.rank(candidates.of(quotation, *before))
         spoken = not result or result[-1].kind is not QuotationKind.NOT_SPEECH
         if ranker.speech(speech_features(text, quotation, parse, ranked, spoken)) < ranker.speech_threshold:
             result.append(replace(quotation, kind=QuotationKind.NOT_SPEECH))

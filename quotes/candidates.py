@@ -6,14 +6,14 @@ quotations before and after it.
 """
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from quotes.cues import CHARACTERISING, DOCUMENTS, NOUNS, SAYING
+from quotes.cues import CHARACTERISING, DOCUMENTS, NOUNS, SAYING, noun_class
 from quotes.document import Quotation, QuotationKind, Span
-from quotes.parsing import Entity, Parse
+from quotes.parsing import Parse
 from quotes.people import is_pronoun
+from quotes.surroundings import Surroundings
 from quotes.syntax import NOMINAL, TIMES, Tree
 
 Features = dict[str, float]
@@ -34,66 +34,20 @@ class Candidate:
     features: Features = field(default_factory=dict)
 
 
-class Surroundings:
-    """What of an article candidates are made from: trees and the reporter's words, made once an article."""
+class Candidates:
+    """Finds the candidates of the quotations of one article."""
 
     def __init__(self, text: str, quotations: Sequence[Quotation], parse: Parse) -> None:
-        self.text = text
-        self.parse = parse
-        self.spans = sorted(span for q in quotations for span in q.spans)
-        self._trees: dict[int, Tree] = {}
-        self._reporter: dict[int, list[int]] = {}
+        self._text = text
+        self._around = Surroundings(text, quotations, parse)
 
-    def tree(self, number: int) -> Tree:
-        """The syntax of a sentence."""
-        if number not in self._trees:
-            self._trees[number] = Tree(self.parse.sentences[number])
-        return self._trees[number]
-
-    def reporter(self, number: int) -> list[int]:
-        """Positions of the words of a sentence that stand in no quotation."""
-        if number not in self._reporter:
-            sentence = self.parse.sentences[number]
-            inside = self._quoted_in(Span(sentence.start, sentence.end))
-            self._reporter[number] = [
-                i
-                for i, w in enumerate(sentence.words)
-                if any(c.isalnum() for c in w.text) and not any(s.start <= w.start < s.end for s in inside)
-            ]
-        return self._reporter[number]
-
-    def _quoted_in(self, span: Span) -> list[Span]:
-        """Spans of quotations that share a character with `span`."""
-        first = max(0, bisect_right(self.spans, Span(span.start, span.start)) - 1)
-        last = bisect_left(self.spans, Span(span.end, span.end))
-        return [s for s in self.spans[first:last] if s.overlaps(span)]
-
-    def around(self, quotation: Quotation) -> list[int]:
-        """Parsed sentences that hold an edge of the quotation and words of the reporter."""
-        numbers = sorted({n for span in quotation.spans for n in self.parse.sentences_in(span)})
-        return [n for n in numbers if self.parse.sentences[n].parsed and self.reporter(n)]
-
-    def before(self, quotation: Quotation) -> int | None:
-        """The last sentence that ends before the quotation begins."""
-        number = self.parse.sentence_number(quotation.start)
-        while number >= 0 and self.parse.sentences and self.parse.sentences[number].end > quotation.start:
-            number -= 1
-        return number if number >= 0 and self.parse.sentences else None
-
-    def after(self, quotation: Quotation) -> int | None:
-        """The first sentence that begins after the quotation ends."""
-        number = self.parse.sentence_number(quotation.end)
-        while number < len(self.parse.sentences) and self.parse.sentences[number].start < quotation.end:
-            number += 1
-        return number if number < len(self.parse.sentences) else None
-
-    def candidates(self, quotation: Quotation, previous: Candidate | None, before: Quotation | None) -> list[Candidate]:
-        """All candidates of a quotation; `previous` is the one chosen for the quotation `before` it."""
+    def of(self, quotation: Quotation, previous: Candidate | None, before: Quotation | None) -> list[Candidate]:
+        """The candidates of a quotation; `previous` is the one chosen for the quotation `before` it."""
         found: list[Candidate] = []
-        own = self.around(quotation)
+        own = self._around.around(quotation)
         for number in own:
             for span in quotation.spans:
-                sentence = self.parse.sentences[number]
+                sentence = self._around.parse.sentences[number]
                 if span.start < sentence.end and sentence.start < span.end:
                     found.extend(self._in_sentence(number, span))
         found.extend(self._beside(quotation, own))
@@ -103,11 +57,11 @@ class Surroundings:
         best = _one_a_mention(found)
         _compare(best)
         shape = self._shape(quotation, own, before)
-        quoted = {word for span in quotation.spans for word in re.findall(r"[A-Z]\w+", span.of(self.text))}
+        quoted = {word for span in quotation.spans for word in re.findall(r"[A-Z]\w+", span.of(self._text))}
         for candidate in best:
             self._describe(candidate)
             if (
-                candidate.mention.of(self.text).split()[-1] in quoted
+                candidate.mention.of(self._text).split()[-1] in quoted
             ):  # people speak of others by name, of themselves as “I”
                 candidate.features["named in the words"] = 1.0
                 candidate.features[f"{candidate.rule}&named in the words&{quotation.kind}"] = 1.0
@@ -120,14 +74,14 @@ class Surroundings:
     # ------------------------------------------------------------------------------ in the quotation's own sentences
 
     def _in_sentence(self, number: int, span: Span) -> Iterator[Candidate]:
-        tree = self.tree(number)
+        tree = self._around.tree(number)
         words = tree.words
         quoted = [
             i for i, w in enumerate(words) if span.start <= w.start < span.end and any(c.isalnum() for c in w.text)
         ]
         if not quoted:
             return
-        reporter = self.reporter(number)
+        reporter = self._around.reporter(number)
         outside = set(reporter)
         governors = tree.governors(quoted)
         verbs = [i for i in reporter if tree.is_verb(i)]
@@ -188,9 +142,15 @@ class Surroundings:
         rule = candidate.rule
         group = _group(candidate.lemma)
         mark = (
-            ("comma" if span.of(self.text)[-1:] in ",?!—–-" else "stop" if span.of(self.text)[-1:] in ".…" else "open")
+            (
+                "comma"
+                if span.of(self._text)[-1:] in ",?!—–-"
+                else "stop"
+                if span.of(self._text)[-1:] in ".…"
+                else "open"
+            )
             if side == "after"
-            else ({":": "colon", ",": "comma"}.get(self.text[: span.start].rstrip("“\"'‘„« ")[-1:], "none"))
+            else ({":": "colon", ",": "comma"}.get(self._text[: span.start].rstrip("“\"'‘„« ")[-1:], "none"))
         )
         tie = "none"
         if position in governors:
@@ -209,7 +169,7 @@ class Surroundings:
         reporting = [v for v in between if _group(tree.words[v].lemma.lower()) == "saying"]
         f["saying_between"] = float(min(len(reporting), 2))
         between_them = Span(min(place, span.end), max(place, span.start))
-        others = sum(1 for s in self._quoted_in(between_them) if s != span)
+        others = sum(1 for s in self._around.quoted_in(between_them) if s != span)
         f["quotations_between"] = float(min(others, 2))
         f["rank"] = -float(distance) / 10
         return candidate
@@ -253,25 +213,28 @@ class Surroundings:
             return is_pronoun(word.text)
         if word.upos not in NOMINAL:
             return False
-        named = bool(self._names(Span(word.start, word.end)))
+        named = bool(self._around.names(Span(word.start, word.end)))
         return named or (word.relation.startswith(("nsubj", "obl", "nmod")) and word.lemma.lower() not in TIMES)
 
     # ------------------------------------------------------------------------------------------ beside the quotation
 
     def _beside(self, quotation: Quotation, own: list[int]) -> Iterator[Candidate]:
         """Subjects of the sentence before and after, for a quotation that its own sentence says nothing of."""
-        for rule, number in (("introduced", self.before(quotation)), ("followed", self.after(quotation))):
-            if number is None or not self.parse.sentences[number].parsed:
+        for rule, number in (
+            ("introduced", self._around.before(quotation)),
+            ("followed", self._around.after(quotation)),
+        ):
+            if number is None or not self._around.parse.sentences[number].parsed:
                 continue
-            sentence = self.parse.sentences[number]
+            sentence = self._around.parse.sentences[number]
             gap = (
-                self.text[sentence.end : quotation.start]
+                self._text[sentence.end : quotation.start]
                 if rule == "introduced"
-                else self.text[quotation.end : sentence.start]
+                else self._text[quotation.end : sentence.start]
             )
             if rule == "followed" and "\n" in gap:
                 continue
-            tree, reporter = self.tree(number), self.reporter(number)
+            tree, reporter = self._around.tree(number), self._around.reporter(number)
             if not reporter:
                 continue
             colon = sentence.words[-1].text == ":" or ":" in gap
@@ -307,15 +270,15 @@ class Surroundings:
 
     def _signed(self, quotation: Quotation) -> Iterator[Candidate]:
         """A dash signature after the quotation: “…” ― Name."""
-        match = _SIGNATURE.match(self.text, quotation.end)
+        match = _SIGNATURE.match(self._text, quotation.end)
         if match:
-            for entity in self._names(Span(*match.span(1))):
+            for entity in self._around.names(Span(*match.span(1))):
                 if entity.span.start == match.start(1):
-                    yield Candidate(entity.span, entity.span.of(self.text), "signature", None)
+                    yield Candidate(entity.span, entity.span.of(self._text), "signature", None)
 
     def _continued(self, quotation: Quotation, previous: Candidate, before: Quotation) -> Candidate:
         """The speaker of the quotation before."""
-        gap = self.text[before.end : quotation.start]
+        gap = self._text[before.end : quotation.start]
         lines = len(re.findall(r"\n\s*", gap))
         words = len(re.findall(r"\w+", gap))
         candidate = Candidate(
@@ -333,13 +296,13 @@ class Surroundings:
     def _shape(self, quotation: Quotation, own: list[int], before: Quotation | None) -> list[str]:
         """What the quotation looks like: the same for all its candidates, used together with each one's rule."""
         start = quotation.start
-        line = self.text.rfind("\n", 0, start) + 1
-        leads = not any(c.isalnum() for c in self.text[line:start])
-        end = self.text.find("\n", quotation.end)
-        alone = leads and not any(c.isalnum() for c in self.text[quotation.end : end if end >= 0 else len(self.text)])
-        last = quotation.spans[-1].of(self.text)[-1:]
+        line = self._text.rfind("\n", 0, start) + 1
+        leads = not any(c.isalnum() for c in self._text[line:start])
+        end = self._text.find("\n", quotation.end)
+        alone = leads and not any(c.isalnum() for c in self._text[quotation.end : end if end >= 0 else len(self._text)])
+        last = quotation.spans[-1].of(self._text)[-1:]
         mark = "comma" if last == "," else "stop" if last in ".…" else "ask" if last in "?!" else "open"
-        same_line = before is not None and "\n" not in self.text[before.end : start]
+        same_line = before is not None and "\n" not in self._text[before.end : start]
         return [
             f"own={bool(own)}",
             f"own={bool(own)}&leads={leads}&alone={alone}&mark={mark}",
@@ -349,8 +312,8 @@ class Surroundings:
         ]
 
     def _describe(self, candidate: Candidate) -> None:
-        words = candidate.mention.of(self.text)
-        entity = next(iter(self._names(candidate.mention)), None)
+        words = candidate.mention.of(self._text)
+        entity = next(iter(self._around.names(candidate.mention)), None)
         lower = words.lower()
         kind = (
             "name"
@@ -365,9 +328,7 @@ class Surroundings:
             if is_pronoun(words)
             else entity.type
             if entity is not None
-            else "document"
-            if candidate.head.lower() in DOCUMENTS
-            else "noun"
+            else noun_class(candidate.head.lower())
         )
         candidate.features[f"kind={kind}"] = 1.0
         candidate.features[f"definite={candidate.definite}"] = 1.0
@@ -377,24 +338,20 @@ class Surroundings:
         phrase = tree.phrase(head)
         word = tree.words[head]
         named = self._name_in(phrase, word.start) or self._name_after(tree, head)
-        first = phrase.of(self.text).split(" ")[0].lower()
+        first = phrase.of(self._text).split(" ")[0].lower()
         candidate = Candidate(named or phrase, word.lemma or word.text, rule, cue, lemma, first not in _INDEFINITE)
         if any(tree.words[c].relation == "case" and tree.words[c].text.lower() != "'s" for c in tree.dependents[head]):
             candidate.features["oblique"] = 1.0
         candidate.features["head=" + word.relation.split(":")[0]] = 1.0
         return candidate
 
-    def _names(self, span: Span) -> list[Entity]:
-        """The names of people and groups that share a character with `span`."""
-        return [e for e in self.parse.entities_in(span) if e.type in ("PERSON", "ORG", "NORP")]
-
     def _name_in(self, phrase: Span, head: int) -> Span | None:
         """The name that the phrase is about: “spokesman John Kirby” is about the name, “Kirby's spokesman” is not."""
-        for entity in self._names(phrase):
+        for entity in self._around.names(phrase):
             if entity.type != "NORP":
                 if entity.span.start <= head < entity.span.end:
                     return entity.span
-                follows = entity.span.start >= head and not _BELONGS.search(self.text, head, entity.span.start)
+                follows = entity.span.start >= head and not _BELONGS.search(self._text, head, entity.span.start)
                 if entity.type == "PERSON" and follows:
                     return entity.span
         return None
@@ -402,7 +359,7 @@ class Surroundings:
     def _name_after(self, tree: Tree, head: int) -> Span | None:
         """The person's name that a title runs into where the parser cut them apart: “spokesman John Kirby”."""
         for word in tree.words[head + 1 : head + 6]:
-            for entity in self.parse.entities_in(Span(word.start, word.end)):
+            for entity in self._around.parse.entities_in(Span(word.start, word.end)):
                 if entity.type == "PERSON":
                     return entity.span
             if word.upos not in ("PROPN", "NOUN", "ADJ"):

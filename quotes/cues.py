@@ -89,3 +89,14 @@ PERSON_NOUNS = frozenset(
     neighbour witness survivor victim suspect defendant plaintiff refugee migrant pensioner teenager native negotiator
     mediator monitor observer speaker whip clerk treasurer vicar councilor lecturer harbourmaster""".split()
 )
+
+
+def noun_class(noun: str) -> str:
+    """What a lower-cased noun is for: a person, a group, an organisation, a document, or something else."""
+    if noun in DOCUMENTS:
+        return "document"
+    if noun in PERSON_NOUNS:
+        return "person"
+    if noun in GROUP_HEADS or noun + "s" in GROUP_HEADS:
+        return "group"
+    return "organisation" if noun in ORGANISATION_HEADS else "other"

@@ -5,8 +5,9 @@ Gender is read only from the text (titles, role nouns, pronouns that can mean no
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from quotes.cues import PERSON_NOUNS
 from quotes.document import Quotation, Span, SpeakerKind
@@ -110,6 +111,11 @@ class People:
         people = [(s, c) for s, c in inside if c.kind is SpeakerKind.PERSON]
         chosen = max(people or inside, key=lambda pair: pair[0], default=None)
         return chosen[1] if chosen else None
+
+    def last_quoted(self, place: int) -> int:
+        """Where the last quotation ends that begins before `place`, 0 where none does."""
+        number = bisect_left(self._quoted, Span(place, place)) - 1
+        return self._quoted[number].end if number >= 0 else 0
 
     def is_quoted(self, span: Span) -> bool:
         """Whether the words stand inside a quotation."""
@@ -226,23 +232,19 @@ class People:
             if gender:
                 cluster.genders[gender] += SURE_GENDER
             before = re.split(r"[.,;:!?“”\"()\n]", self.text[max(0, span.start - 80) : span.start])[-1]
+            # only words that stand directly before the name describe it: stop at a verb-like or function word
             words = [w.rstrip(".").lower() for w in _TOKEN.findall(before)[-6:]]
+            cluster.roles |= (beside := set(_until_function_word(reversed(words))))
             after = re.match(
-                r",\s+((?:an?|the|who|his|her|its|their|\d+,|[A-Z]\w+['’]s)\b[^.;:“”\"\n]{3,90}?)(?:,|\.|$)",
+                r",\s+((?:an?|the|his|her|its|their|\d+,|[A-Z]\w+['’]s)\b[^.;:“”\"\n]{3,90}?)(?:,|\.|$)",
                 self.text[span.end : span.end + 110],
             )
-            apposed = [w.lower() for w in _TOKEN.findall(after.group(1))] if after else []
-            # only words that stand directly before the name describe it: stop at a verb-like or function word
-            for word in reversed(words):
-                if word in _FUNCTION_WORDS:
-                    break
-                cluster.roles.add(word)
-            cluster.roles.update(apposed)
-            for word in [*words[-3:], *apposed]:
-                if word in FEMALE_NOUNS:
-                    cluster.genders["f"] += 2
-                elif word in MALE_NOUNS:
-                    cluster.genders["m"] += 2
+            if after:  # “X, a nurse from the daughter hospital of …”: a nurse
+                first, *rest = [w.lower() for w in _TOKEN.findall(after.group(1))]
+                cluster.roles.update(apposed := [first, *_until_function_word(rest)])
+                beside.update(apposed)
+            for nouns, gender in ((FEMALE_NOUNS, "f"), (MALE_NOUNS, "m")):
+                cluster.genders[gender] += 2 * len(beside & nouns)
 
     def _vote_by_pronouns(self) -> None:
         """A pronoun most likely means the one person whom its sentence, or else the sentence before it, names."""
@@ -264,6 +266,10 @@ class People:
                     if meant is not None:
                         meant.genders["m" if lower in HE else "f"] += 1
             alone = inside[0][1] if len(here) == 1 else None
+
+
+def _until_function_word(words: Iterable[str]) -> Iterator[str]:
+    return takewhile(lambda word: word not in _FUNCTION_WORDS, words)
 
 
 def noun_gender(description: str) -> str | None:

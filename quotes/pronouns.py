@@ -26,8 +26,19 @@ INNER_SUBJECT = 0.4  # subject of a clause within another
 OFTEN = 0.1  # a mention
 REACH = 6  # sentences back from which on all distances are one
 PASSES = 3  # of learning genders; up to 12 are equal
+_ASKING = frozenset("ask press question tell remind challenge interview confront".split())
 FARTHEST = 60  # mentions back that are looked at
 MOST_MEANT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a mention is in its sentence: the salience that gives, and the verb whose subject or object it is."""
+
+    weight: float
+    subject: bool = False
+    verb: int | None = None
+    lemma: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +49,11 @@ class View:
     cluster: Cluster
     sentence: int
     weight: float
-    subject: bool
-    reporting: bool  # the subject of a verb such as “said”
+    role: Role
     quoted: bool
     gender: str | None = None  # of the pronoun, where it is one
 
-    def place(self) -> int:
+    def start(self) -> int:
         """Where it begins."""
         return self.span.start
 
@@ -73,7 +83,7 @@ class InView:
         self.parse = parse
         self._people = people
         named = [(m, c) for c in people.people for m in c.mentions]
-        self._mentions = sorted((self._view(m, c) for m, c in [*named, *described]), key=View.place)
+        self._mentions = sorted((self._view(m, c) for m, c in [*named, *described]), key=View.start)
         self._pronouns = [
             Span(word.start, word.end)
             for sentence in parse.sentences
@@ -102,7 +112,7 @@ class InView:
                 for one, share in zip(seen, odds, strict=True):
                     shares[id(one.cluster)][gender] += share / sum(odds)
                 if turn:  # in the first pass nothing is known, and a wrong one would draw all later ones after it
-                    insort(self._views, self._view(span, seen[0].cluster, gender), key=View.place)
+                    insort(self._views, self._view(span, seen[0].cluster, gender), key=View.start)
             for key, cluster in clusters.items():
                 cluster.genders = shares[key]
 
@@ -125,7 +135,7 @@ class InView:
         """The people in view before `span` who can be meant, the most salient first."""
         here = self.parse.sentence_number(span.start)
         best: dict[int, InSight] = {}
-        for view in reversed(self._views[: bisect_left(self._views, span.start, key=View.place)][-FARTHEST:]):
+        for view in reversed(self._views[: bisect_left(self._views, span.start, key=View.start)][-FARTHEST:]):
             cluster = view.cluster
             if gender is not None and (cluster.gender not in (None, gender) or view.gender not in (None, gender)):
                 continue
@@ -144,30 +154,38 @@ class InView:
         """What the learned model is told of each person in sight."""
         here = self.parse.sentence_number(span.start)
         rest = Span(span.end, max(span.end, self.parse.sentences[here].end))
+        verb = self._role(span).verb
+        last = self._people.last_quoted(min([span.start, *(quoted.start for quoted in words)]))
+        fresh = [one for one in seen if one.view.role.subject and one.view.span.start >= last]
         result = []
         for rank, one in enumerate(seen):
             rival = seen[1].salience if rank == 0 and len(seen) > 1 else seen[0].salience
             lead = max(-3.0, min(3.0, one.salience - rival)) if len(seen) > 1 else 3.0
-            distance = min(here - one.view.sentence, REACH)
+            distance, role = min(here - one.view.sentence, REACH), one.view.role
             f: Features = {
                 "salience": max(-6.0, min(4.0, one.salience)),
                 "lead": lead,
                 f"rank={min(rank, 3)}": 1.0,
                 f"rank={min(rank, 3)}&rivals={min(len(seen) - 1, 3)}": 1.0,
                 f"distance={distance}": 1.0,
-                f"subject={one.view.subject}&distance={min(distance, 2)}": 1.0,
-                f"reporting={one.view.reporting}&distance={min(distance, 2)}": 1.0,
+                f"subject={role.subject}&distance={min(distance, 2)}": 1.0,
+                f"reporting={role.subject and role.lemma in SAYING}&distance={min(distance, 2)}": 1.0,
+                f"asked={not role.subject and role.lemma in _ASKING}&distance={min(distance, 2)}": 1.0,
+                f"subject since={one in fresh}&others={len([o for o in fresh if o is not one]) > 0}": 1.0,
                 f"full name={len(one.view.span.of(self.text).split()) > 1}&distance={min(distance, 3)}": 1.0,
                 f"mentions={min(len(one.cluster.mentions), 4)}": 1.0,
                 f"quoted={one.view.quoted}": 1.0,
-                f"speaker={speaker is one.cluster}": 1.0,
+                f"speaker={speaker is one.cluster}&subject since={len(fresh) > 0}": 1.0,
                 f"named={one.cluster.name[:1].isupper()}": 1.0,
             }
             # People speak of others by name, of themselves as “I”; and who is named after “she” in its sentence is not she.
             if any(m.overlaps(quoted) for quoted in words for m in one.cluster.mentions):
                 f["named in the words"] = 1.0
-            if any(rest.contains(m) and not self._people.is_quoted(m) for m in one.cluster.mentions):
+            after = [m for m in one.cluster.mentions if rest.contains(m) and not self._people.is_quoted(m)]
+            if after:
                 f["named after"] = 1.0
+            if verb is not None and any(self._role(m).verb == verb for m in after):  # “he told Orrin”: not Orrin
+                f["of the same verb"] = 1.0
             if gender is not None:
                 f["leaning"] = one.cluster.leaning(gender)
                 f[f"known={one.cluster.gender == gender}&rank={min(rank, 2)}"] = 1.0
@@ -178,30 +196,28 @@ class InView:
 
     def _view(self, span: Span, cluster: Cluster, gender: str | None = None) -> View:
         weight = OFTEN * min(len(cluster.mentions), 10)
-        quoted = self._people.is_quoted(span)
-        place, reporting = self._place(span)
-        subject = place > 0
+        quoted, role = self._people.is_quoted(span), self._role(span)
         if quoted:
             weight += INSIDE_QUOTATION
-        weight += place
+        weight += role.weight
         if self.text[span.end : span.end + 1] in ("'", "’"):
             weight += POSSESSIVE
-        return View(span, cluster, self.parse.sentence_number(span.start), weight, subject, reporting, quoted, gender)
+        return View(span, cluster, self.parse.sentence_number(span.start), weight, role, quoted, gender)
 
-    def _place(self, mention: Span) -> tuple[float, bool]:
-        """What a mention's place in its sentence gives to salience, most for the subject of the main clause; and whether it is
-        the subject of a verb that reports."""
+    def _role(self, mention: Span) -> Role:
         sentence = self.parse.sentences[self.parse.sentence_number(mention.start)]
         for word in sentence.words:
-            if mention.start <= word.start < mention.end and word.relation.startswith("nsubj"):
+            if mention.start <= word.start < mention.end and word.relation.startswith(("nsubj", "obj", "iobj")):
                 verb = sentence.words[word.head]
-                reports = verb.lemma in SAYING
-                steps = 0
-                while verb.relation.split(":")[0] in ("conj", "cop", "aux", "xcomp") and steps < 4:
-                    verb, steps = sentence.words[verb.head], steps + 1
-                return SUBJECT if verb.relation == "root" else INNER_SUBJECT, reports
+                if not word.relation.startswith("nsubj"):
+                    return Role(0.0, False, word.head, verb.lemma)
+                main, steps = verb, 0
+                while main.relation.split(":")[0] in ("conj", "cop", "aux", "xcomp") and steps < 4:
+                    main, steps = sentence.words[main.head], steps + 1
+                return Role(SUBJECT if main.relation == "root" else INNER_SUBJECT, True, word.head, verb.lemma)
         before = [w for w in sentence.words if w.end <= mention.start and w.text[:1].isalnum()]
-        return SUBJECT if not sentence.parsed and len(before) <= 4 else 0.0, False
+        first = not sentence.parsed and len(before) <= 4
+        return Role(SUBJECT if first else 0.0, first)
 
 
 def gender_of(pronoun: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from quotes import artefacts
 from quotes.artefacts import Artefact
 from quotes.candidates import Candidate, Features
-from quotes.cues import PERSON_NOUNS
+from quotes.cues import noun_class
 from quotes.errors import ArtefactAltered
 from quotes.names import Named
 
@@ -84,7 +84,7 @@ def answer_features(
     if before is not None:
         f["before"] = _logit(before)
     if named.way == "description":
-        f[f"person noun={candidate.head.lower() in PERSON_NOUNS}"] = 1.0
+        f[f"noun={noun_class(candidate.head.lower())}"] = 1.0
         f[f"head={candidate.head.lower()}"] = 1.0
     return f
 

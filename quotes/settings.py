@@ -15,6 +15,9 @@ from quotes.errors import InputError
 from quotes.markup import MAX_NESTING
 from quotes.reading import MAX_CHARACTERS
 
+# The most that max_batch and max_rows can be set to: the API refuses more before it looks at each.
+LARGEST_BATCH, LARGEST_SET = 10_000, 100_000
+
 
 def _rate(said: str | None) -> str | None:
     if said is not None:
@@ -93,9 +96,13 @@ class Settings(BaseSettings):
     max_nesting: int = Field(
         default=MAX_NESTING, ge=1, description="the most elements of an article's HTML that lie inside each other"
     )
-    max_batch: int = Field(default=1000, ge=1, description="the most articles that the API takes in one batch")
+    max_batch: int = Field(
+        default=1000, ge=1, le=LARGEST_BATCH, description="the most articles that the API takes in one batch"
+    )
     batch_days: int = Field(default=30, ge=1, description="how long the API keeps a batch once it is completed")
-    max_rows: int = Field(default=10_000, ge=1, description="the most quotations that the API evaluates at once")
+    max_rows: int = Field(
+        default=10_000, ge=1, le=LARGEST_SET, description="the most quotations that the API evaluates at once"
+    )
 
     @property
     def worker_count(self) -> int:

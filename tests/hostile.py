@@ -146,3 +146,16 @@ def large(field: str) -> dict[str, bytes]:
         "long number": b'{"' + field.encode() + b'": ' + b"9" * size + b"}",
         "many fields": _encoded({str(number): number for number in range(size // 16)}, False),
     }
+
+
+# Bodies, each with its path, in which millions of things are wrong.
+CROWDS = {
+    "rows": ("/v1/evaluations", b'{"rows": [' + b"1," * 4_900_000 + b"1]}"),
+    "rows at the limit": ("/v1/evaluations", b'{"rows": [' + b"1," * 99_999 + b"1]}"),
+    "labels": (
+        "/v1/evaluations",
+        _encoded({"rows": [{"quote": "a", "label": "a"}], "map": {str(number): 1 for number in range(600_000)}}, True),
+    ),
+    "articles": ("/v1/batches", b'{"articles": [' + b"1," * 9_000_000 + b"1]}"),
+    "fields": ("/v1/batches", _encoded({str(number): 1 for number in range(1_200_000)}, True)),
+}

@@ -85,6 +85,16 @@ def test_large_hostile_bodies(client, field, case):
         assert_survived(response)
 
 
+@pytest.mark.parametrize("case", hostile.CROWDS)
+def test_millions_of_mistakes(client, case):
+    """To tell each of them would take minutes and gigabytes, in the process that answers everybody."""
+    path, content = hostile.CROWDS[case]
+    response = client.post(path, content=content, headers=JSON)
+    assert_survived(response)
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) == 1
+
+
 def test_it_still_works(client):
     response = client.post("/v1/analyses", json={"text": "“We leave at dawn,” said Ilva Daremont."})
     assert response.json()["quotations"][0]["speaker"]["name"] == "Ilva Daremont"

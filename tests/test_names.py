@@ -222,3 +222,64 @@ def test_titles_are_part_of_an_organisations_name():
     text = "The Republican National Committee wrote."
     named = resolve(text, "Republican National Committee", organisations=["Republican National Committee"])
     assert named.name == "Republican National Committee"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Senator Ilva Baron", ["ilva", "baron"]),
+        ("Baron", ["baron"]),
+        ("Tomas Orrin, Jr.", ["tomas", "orrin"]),
+        ("Mr. King", ["king"]),
+    ],
+)
+def test_a_title_may_be_a_surname(words, expected):
+    assert name_tokens(words) == expected
+
+
+def test_a_surname_of_two_words_is_the_same_persons():
+    assert same_person(["le", "vell"], ["nadia", "le", "vell"])
+    assert not same_person(["dana", "vell"], ["nadia", "vell"])
+
+
+def test_whose_spokesman_one_is_says_nothing_of_ones_gender():
+    text = "Tomas Orrin, a spokesman for Ilva Daremont, left. The brother of Ilva Daremont stayed."
+    parse = annotated(text, ["Tomas Orrin", "Ilva Daremont"])
+    genders = {cluster.name: cluster.genders for cluster in People(text, parse, ()).people}
+    assert genders["Ilva Daremont"] == {"f": 0.0, "m": 0.0}
+    assert genders["Tomas Orrin"]["m"] > 0
+
+
+def test_a_word_before_a_whole_name_is_no_part_of_it():
+    text = "Ilva Daremont spoke. The Oulmet Ilva Daremont left."
+    parse = annotated(text, ["Oulmet Ilva Daremont", "Ilva Daremont"])
+    assert [c.name for c in People(text, parse, ()).people] == ["Ilva Daremont"]
+
+
+def test_who_was_just_named_in_full_is_meant_by_the_surname():
+    text = "Ulf Orrin spoke. Orrin sat. Orrin rose. He left. Then Dana Orrin came. The crowd saw Orrin."
+    assert resolve(text, "Orrin", ["Ulf Orrin", "Dana Orrin", "Orrin"]).name == "Dana Orrin"
+
+
+def test_an_apposition_names_the_one_described():
+    text = "The harbour warden, Ilva Daremont, wrote: “No.”"
+    assert resolve(text, "The harbour warden", ["Ilva Daremont"], head="warden").name == "Ilva Daremont"
+
+
+def test_the_features_of_an_antecedent_say_who_is_named_in_the_words_and_who_is_told():
+    text = "Tomas Orrin came. Ulf Velkamp sat. Bo Lind stood. “Orrin lies,” he told Velkamp."
+    parse = annotated(text, ["Tomas Orrin", "Ulf Velkamp", "Bo Lind", "Orrin", "Velkamp"])
+    last = parse.sentences[-1]
+    verb = next(i for i, w in enumerate(last.words) if w.text == "told")
+    for word in last.words:
+        if word.text in ("he", "Velkamp"):
+            word.head, word.relation = verb, "nsubj" if word.text == "he" else "obj"
+    quotations, _ = find_quotations(text)
+    names = Names(text, parse, quotations, most_salient)
+    he = Span(text.index("he told"), text.index("he told") + 2)
+    seen = names.in_view.in_sight(he, "m", None)
+    rows = names.in_view.features(he, "m", None, quotations[0].spans, seen)
+    told = {one.cluster.name: row for one, row in zip(seen, rows, strict=True)}
+    assert "named in the words" in told["Tomas Orrin"]
+    assert "of the same verb" in told["Ulf Velkamp"]
+    assert not {"named in the words", "named after", "of the same verb"} & set(told["Bo Lind"])

@@ -113,3 +113,20 @@ def test_a_very_long_address_keeps_its_offsets(english):
     text = "See http://example.org/" + "a" * 600 + " for more."
     words = annotate(english, text, parse=False).sentences[0].words
     assert [(w.start, w.end) for w in words][:2] == [(0, 3), (4, text.index(" for"))]
+
+
+@pytest.mark.parametrize(
+    "dateline", ["OULMET, Nev. (AP) —", "OULMET (Agency) -", "Port Oulmet (XYZ) –", "OULMET, 3 March --"]
+)
+def test_a_dateline_is_no_part_of_the_first_sentence(english, dateline):
+    text = f"{dateline} Mayor Ilva Daremont said on Monday that the port stays shut.\n\nIt opened in May."
+    first, second, third = annotate(english, text).sentences
+    assert text[: second.start].strip() == dateline
+    assert second.words[0].text == "Mayor"
+    assert [first.paragraph, second.paragraph, third.paragraph] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("text", ["OPEC — a cartel — met.", "Velkamp - and nobody else - came.", "No dateline here."])
+def test_what_is_no_dateline_stays_in_its_sentence_or_loses_no_word(english, text):
+    words = "".join(word.text for sentence in annotate(english, text).sentences for word in sentence.words)
+    assert words == text.replace(" ", "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.attribution import own, polnear
 from quotes.attribution import sentences_to_parse
-from quotes.candidates import Candidate, Features, Surroundings
+from quotes.candidates import Candidate, Candidates, Features
 from quotes.document import Quotation, Span
 from quotes.marks import find_quotations
 from quotes.names import Names
@@ -99,12 +99,12 @@ def _of_article(
 ) -> list[Example]:
     """Examples of the quotations that are asked about; what was said before a quotation is taken from gold."""
     result = []
-    surroundings = Surroundings(text, quotations, parse)
+    finder = Candidates(text, quotations, parse)
     previous: Candidate | None = None
     before: Quotation | None = None
     spoken = True
     for quotation, gold in asked:
-        candidates = surroundings.candidates(quotation, previous, before)
+        candidates = finder.of(quotation, previous, before)
         example = Example(number, text, parse, quotation, candidates, gold(candidates), spoken)
         result.append(example)
         spoken = example.gold is not None

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models.attribution.examples import Example
-from models.attribution.fitting import calibration_error, choices_out_of_fold, fit_choice, fit_sparse, out_of_fold
+from models.attribution.fitting import choices_out_of_fold, fit_choice, fit_sparse, out_of_fold
 from quotes.candidates import Candidate
 from quotes.speech import speech_features
 
@@ -25,7 +25,6 @@ def fit(data: list[Example], polnear_articles: int) -> tuple[dict[str, Pipeline]
     ]
     spoken = [(e, r) for e, r in zip(data, ranked, strict=True) if e.gold is not None and r]
     right = [e.right(r[0][1]) for e, r in spoken]
-    sure = np.array([r[0][0] for _, r in spoken])
 
     speech_rows = [
         speech_features(e.text, e.quotation, e.parse, r, e.previous_was_speech)
@@ -42,7 +41,6 @@ def fit(data: list[Example], polnear_articles: int) -> tuple[dict[str, Pipeline]
     report = {
         "mention": _by_size(*_of_articles(spoken, right, range(polnear_articles))),
         "mention_own_articles": _by_size(*_of_articles(spoken, right, range(polnear_articles, 10**6))),
-        "mention_ece": round(calibration_error(sure, right), 4),
         "speech_f1": {t: round(_f1(speech >= t, speech_labels), 4) for t in (0.3, 0.4, 0.5, 0.6)},
         "speech_f1_short": {
             t: round(_f1(*_short(data, speech >= t, speech_labels)), 4)

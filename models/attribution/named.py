@@ -28,7 +28,7 @@ from models.attribution.fitting import (
 )
 from models.attribution.polnear import GoldArticle
 from quotes.attribution import attribute
-from quotes.candidates import Features, Surroundings
+from quotes.candidates import Candidates, Features
 from quotes.document import Quotation, Span
 from quotes.evaluation.speakers import Gold, is_right, read_gold
 from quotes.marks import find_quotations
@@ -81,7 +81,7 @@ def pronouns(article: NamedArticle, right_mention: Callable[[Quotation, Span], b
     """The choices behind the pronouns among the right mentions of an article's speakers; what was said before is taken from
     gold."""
     quotations, _ = find_quotations(article.text)
-    surroundings = Surroundings(article.text, quotations, article.parse)
+    candidates = Candidates(article.text, quotations, article.parse)
     names = Names(article.text, article.parse, quotations, most_salient)
     result = []
     previous = None
@@ -89,7 +89,7 @@ def pronouns(article: NamedArticle, right_mention: Callable[[Quotation, Span], b
         gold = article.gold_of(quotation)
         if gold is None or gold.who is None:
             continue
-        for candidate in surroundings.candidates(quotation, None, None):
+        for candidate in candidates.of(quotation, None, None):
             word = candidate.mention.of(article.text).lower()
             if word in HE | SHE and right_mention(quotation, candidate.mention):
                 gender = gender_of(word)

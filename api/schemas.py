@@ -209,6 +209,9 @@ class Speaker(_Exact):
     unresolved: str | None = Field(description="Why there is no name.")
     mention: Passage | None = Field(description="Where the article names the speaker of this quotation.")
     cue: Passage | None = Field(description="The words that report: “said”, “according to”.")
+    relayed_by: list[Passage] = Field(
+        description="Where the article names those who pass the words on, the nearest first: X, in “X said that Y called it …”."
+    )
     rule: str = Field(description="A stable identifier of what decided.")
     explanation: str = Field(description="The same in one sentence.")
 

@@ -134,7 +134,9 @@ def _speaker(text: str, answer: _Answer, threshold: float) -> Speaker:
     explanation = _EXPLANATIONS[candidate.rule].format(mention=mention, cue=cue)
     if named.how:
         explanation += f"; {named.how}"
-    evidence = Evidence(candidate.mention, candidate.cue, candidate.rule, explanation)
+    if candidate.relays:
+        explanation += f"; passed on by “{candidate.relays[0].of(text)}”"
+    evidence = Evidence(candidate.mention, candidate.cue, candidate.rule, explanation, candidate.relays)
     return Speaker(named.name, named.kind, round(answer.confidence, 3), evidence)
 
 

@@ -31,6 +31,7 @@ class Candidate:
     cue: Span | None
     lemma: str = ""  # the cue's
     definite: bool = True
+    relays: tuple[Span, ...] = ()  # mentions of those who pass the words on
     features: Features = field(default_factory=dict)
 
 
@@ -105,6 +106,7 @@ class Candidates:
                         candidate.features.pop("oblique", None)  # “on a resolution calling for”: of the other clause
                     if tree.is_passive(position):
                         candidate.features["passive"] = 1.0
+                    candidate.relays = self._relays(tree, position, candidate.mention, outside)
                     yield self._placed(candidate, tree, position, quoted, span, governors, verbs)
                     taken.add(head)
             elif lemma in NOUNS:
@@ -122,6 +124,11 @@ class Candidates:
                     candidate = self._candidate(tree, head, None, "near", "")
                     candidate.features["relation=" + words[head].relation.split(":")[0]] = 1.0
                     yield self._placed(candidate, tree, head, quoted, span, governors, verbs)
+
+    def _relays(self, tree: Tree, verb: int, speaker: Span, outside: set[int]) -> tuple[Span, ...]:
+        heads = [tree.top(subject, outside) for subject in tree.reporters_of(verb) if subject in outside]
+        mentions = (self._candidate(tree, head, None, "", "").mention for head in heads)
+        return tuple(mention for mention in mentions if not mention.overlaps(speaker))
 
     def _placed(
         self,

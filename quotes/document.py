@@ -91,6 +91,7 @@ class Evidence:
     cue: Span | None  # "said", "according to", "statement"
     rule: str  # short stable identifier of what decided: "cue_subject", "same_speaker", …
     explanation: str  # one sentence in plain English
+    relayed_by: tuple[Span, ...] = ()  # who passes the words on, the nearest first: X, in “X said that Y called it …”
 
 
 @dataclass(frozen=True, slots=True)

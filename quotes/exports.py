@@ -122,6 +122,7 @@ class _Export:
             "unresolved": speaker.unresolved,
             "mention": None if evidence.mention is None else self.passage(evidence.mention),
             "cue": None if evidence.cue is None else self.passage(evidence.cue),
+            "relayed_by": [self.passage(mention) for mention in evidence.relayed_by],
             "rule": evidence.rule,
             "explanation": evidence.explanation,
         }

@@ -122,6 +122,19 @@ class Tree:
                 return head if 0 <= head < len(self.words) else subject
         return subject
 
+    def reporters_of(self, verb: int) -> Iterator[int]:
+        """The subjects of the verbs in whose reports a verb stands, the nearest first: X, in “X said that Y called it …”."""
+        position = verb
+        for governor in self.ancestors(verb):
+            relation = self.words[position].relation.split(":")[0]
+            if relation not in ("ccomp", "conj", "xcomp", "advcl", "aux", "cop"):
+                return
+            if relation == "ccomp" and self.words[governor].lemma.lower() in SAYING:
+                subject = self.subject(governor)
+                if subject is not None:
+                    yield subject
+            position = governor
+
     def is_passive(self, verb: int) -> bool:
         """Whether the verb is in the passive."""
         return any(self.words[d].relation in ("nsubj:pass", "aux:pass") for d in self.dependents[verb])

@@ -67,7 +67,8 @@ class Uniform:
         evidence = speaker.evidence
         mention = None if evidence.mention is None else self.original(evidence.mention)
         cue = None if evidence.cue is None else self.original(evidence.cue)
-        return replace(speaker, evidence=replace(evidence, mention=mention, cue=cue))
+        relayed_by = tuple(map(self.original, evidence.relayed_by))
+        return replace(speaker, evidence=replace(evidence, mention=mention, cue=cue, relayed_by=relayed_by))
 
     def _stance(self, stance: Stance) -> Stance:
         return replace(stance, reasons=tuple(Reason(self.original(one.span), one.weight) for one in stance.reasons))

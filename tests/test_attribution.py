@@ -120,6 +120,25 @@ def test_general_rules_hold_for_invented_people(pipeline, text, name, kind):
     assert (quotation.speaker.name, quotation.speaker.kind) == (name, kind)
 
 
+@pytest.mark.parametrize(
+    ("text", "speaker", "relays"),
+    [
+        (
+            "Ulf Orrin told reporters that Nadia Velkamp had called the plan “absurd and late”.",
+            "Nadia Velkamp",
+            ["Ulf Orrin"],
+        ),
+        ("Nadia Velkamp said the plan was “absurd and late”.", "Nadia Velkamp", []),
+    ],
+)
+def test_whoever_passes_words_on_is_kept(pipeline, text, speaker, relays):
+    (quotation,) = pipeline.analyse(reading.from_text(text)).quotations
+    assert quotation.speaker is not None
+    assert quotation.speaker.name == speaker
+    assert [mention.of(text) for mention in quotation.speaker.evidence.relayed_by] == relays
+    assert all(f"passed on by “{name}”" in quotation.speaker.evidence.explanation for name in relays)
+
+
 def test_words_that_nobody_is_said_to_say_have_no_speaker(pipeline):
     text = "“The river keeps what it is given, and gives back what it must.”"
     (quotation,) = pipeline.analyse(reading.from_text(text)).quotations

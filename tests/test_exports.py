@@ -80,6 +80,7 @@ def test_everything_is_exported_and_every_offset_leads_to_its_text(article):
         "unresolved": None,
         "rule": "cue_subject",
         "explanation": "“Ann Lee” is the subject of “said”.",
+        "relayed_by": [],
     }
     assert first["speaker"]["mention"]["text"] == "Ann Lee"
     assert first["speaker"]["cue"]["text"] == "said"

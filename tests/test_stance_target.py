@@ -90,9 +90,21 @@ def test_a_bill_is_learned_like_a_ceasefire(data, monkeypatch, tmp_path, capsys)
         assert (stance.label, set(stance.probabilities)) == (expected, {"favour", "against", "neither"})
 
 
-def test_another_target_needs_its_data_and_its_own_labels(data, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--target", "ferry_bill"], "name the files"),
+        (["--target", "ferry_bill", "--labels", "yes,no", "FILE"], "three labels or more"),
+        (["--target", "ferry_bill", "--labels", "yes,no,no", "FILE"], "each once"),
+        (["--target", "english", "--labels", "yes,no,neither", "FILE"], "another kind of model"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_refused(data, capsys, arguments, what):
     with pytest.raises(SystemExit):
-        train.main(["--target", "ferry_bill"])
-    assert "name the files" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match=r"bill\.jsonl, line 1: the label 'favour' is none of yes, no"):
-        train.main(["--target", "ferry_bill", "--labels", "yes,no", str(data)])
+        train.main([str(data) if argument == "FILE" else argument for argument in arguments])
+    assert what in capsys.readouterr().err
+
+
+def test_labels_of_the_data_must_be_named(data):
+    with pytest.raises(SystemExit, match=r"bill\.jsonl, line 1: the label 'favour' is none of yes, no, neither"):
+        train.main(["--target", "ferry_bill", "--labels", "yes,no,neither", str(data)])

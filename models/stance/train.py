@@ -332,17 +332,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.target != TARGET and not args.data:
         parser.error("name the files of labelled quotations for the target")
+    labels = args.labels.split(",")
+    if len(set(labels)) < 3 or len(set(labels)) < len(labels):
+        parser.error("name three labels or more, each once: two for the sides and one for neither")
+    folder = artefacts.models_folder() / args.target
+    if folder.exists() and not (folder / FILE).is_file():
+        parser.error(f"{folder} holds another kind of model; give the target another name")
     files = [*(args.data or WRITTEN), *([args.real] if args.real else [])]
     if args.target == TARGET and not args.real:
         print("no --real: this model will call too much a stance in news")
     if args.work:
         args.work.mkdir(parents=True, exist_ok=True)
 
-    labels = args.labels.split(",")
     start = Start.of(args.target, len(labels))
     try:
         data = Data.read(files, labels, start.tokeniser)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     linear, encoder = cross_validate(data, start, args.work)
     both = cross_validate_head(data, linear, encoder)
@@ -362,7 +367,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         fit_head(linear, encoder, data.truth, data.labels),
         uncertain_below,
     )
-    folder = artefacts.models_folder() / args.target
     if args.check:
         check(folder, model, data, results)
         return

@@ -170,15 +170,12 @@ class _PackedLinear(nn.Module):
 class _PackedEmbedding(nn.Module):
     """An embedding with 8-bit weights."""
 
-    weight: Tensor
-    scale: Tensor
-
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("scale", scale)
+        self.weight, self.scale = weight, scale
 
     def forward(self, ids: Tensor) -> Tensor:
+        """The embeddings of ids, in single precision."""
         embedded: Tensor = self.weight[ids] * self.scale[ids]
         return embedded
 
@@ -187,13 +184,18 @@ def _packed_network(weights: dict[str, Tensor]) -> Network:
     """The network with weights that `packed` made: three times as fast as in single precision, and a quarter of the memory."""
     with torch.device("meta"):
         network = Network(len(weights["labels.bias"]))
-    network.load_state_dict(unpacked(weights), assign=True)
-    network.pieces = _PackedEmbedding(weights["pieces.weight"], weights["pieces.weight.scale"])  # type: ignore[assignment]
+    rest = dict(weights)
+
+    def packed_weight(path: str) -> tuple[Tensor, Tensor]:
+        return rest.pop(f"{path}.weight"), rest.pop(f"{path}.weight.scale")
+
+    network.pieces = _PackedEmbedding(*packed_weight("pieces"))  # type: ignore[assignment]
     for number, layer in enumerate(network.layers):
         for name, part in list(layer.named_children()):
             if isinstance(part, nn.Linear):
-                path = f"layers.{number}.{name}.weight"
-                setattr(layer, name, _PackedLinear(weights[path], weights[f"{path}.scale"], part.bias))
+                path = f"layers.{number}.{name}"
+                setattr(layer, name, _PackedLinear(*packed_weight(path), rest.pop(f"{path}.bias").float()))
+    network.load_state_dict(unpacked(rest), assign=True)
     return network.eval().requires_grad_(False)
 
 

@@ -344,7 +344,7 @@ class Candidates:
     def _candidate(self, tree: Tree, head: int, cue: Span | None, rule: str, lemma: str) -> Candidate:
         phrase = tree.phrase(head)
         word = tree.words[head]
-        named = self._name_in(phrase, word.start) or self._name_after(tree, head)
+        named = self._around.name_in(phrase, word.start) or self._around.name_after(tree, head)
         first = phrase.of(self._text).split(" ")[0].lower()
         candidate = Candidate(named or phrase, word.lemma or word.text, rule, cue, lemma, first not in _INDEFINITE)
         if any(tree.words[c].relation == "case" and tree.words[c].text.lower() != "'s" for c in tree.dependents[head]):
@@ -352,30 +352,8 @@ class Candidates:
         candidate.features["head=" + word.relation.split(":")[0]] = 1.0
         return candidate
 
-    def _name_in(self, phrase: Span, head: int) -> Span | None:
-        """The name that the phrase is about: “spokesman John Kirby” is about the name, “Kirby's spokesman” is not."""
-        for entity in self._around.names(phrase):
-            if entity.type != "NORP":
-                if entity.span.start <= head < entity.span.end:
-                    return entity.span
-                follows = entity.span.start >= head and not _BELONGS.search(self._text, head, entity.span.start)
-                if entity.type == "PERSON" and follows:
-                    return entity.span
-        return None
-
-    def _name_after(self, tree: Tree, head: int) -> Span | None:
-        """The person's name that a title runs into where the parser cut them apart: “spokesman John Kirby”."""
-        for word in tree.words[head + 1 : head + 6]:
-            for entity in self._around.parse.entities_in(Span(word.start, word.end)):
-                if entity.type == "PERSON":
-                    return entity.span
-            if word.upos not in ("PROPN", "NOUN", "ADJ"):
-                break
-        return None
-
 
 _SIGNATURE = re.compile(r"[”\"’'»]?\s*[―—–]\s*([^\n,;(]{2,60})")
-_BELONGS = re.compile(r"\b(?:of|for|from|at|in|to|with)\b|['’]")
 
 
 def _one_a_mention(candidates: list[Candidate]) -> list[Candidate]:

@@ -83,8 +83,8 @@ def answer_features(
         f[f"antecedent of {named.way}"] = _logit(named.probability)
     if before is not None:
         f["before"] = _logit(before)
-    if named.way == "description":
-        f[f"noun={noun_class(candidate.head.lower())}"] = 1.0
+    if named.way in ("description", "owned"):
+        f[f"{named.way}&noun={noun_class(candidate.head.lower())}"] = 1.0
         f[f"head={candidate.head.lower()}"] = 1.0
     return f
 

@@ -1,11 +1,14 @@
 """What of an article the speakers of its quotations are looked for in: syntax and the words of the reporter."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from quotes.document import Quotation, Span
 from quotes.parsing import Entity, Parse
 from quotes.syntax import Tree
+
+_BELONGS = re.compile(r"\b(?:of|for|from|at|in|to|with)\b|['’]")
 
 
 class Surroundings:
@@ -64,3 +67,24 @@ class Surroundings:
     def names(self, span: Span) -> list[Entity]:
         """The names of people and groups that share a character with `span`."""
         return [e for e in self.parse.entities_in(span) if e.type in ("PERSON", "ORG", "NORP")]
+
+    def name_in(self, phrase: Span, head: int) -> Span | None:
+        """The name that the phrase is about: “spokesman John Kirby” is about the name, “Kirby's spokesman” is not."""
+        for entity in self.names(phrase):
+            if entity.type != "NORP":
+                if entity.span.start <= head < entity.span.end:
+                    return entity.span
+                follows = entity.span.start >= head and not _BELONGS.search(self.text, head, entity.span.start)
+                if entity.type == "PERSON" and follows:
+                    return entity.span
+        return None
+
+    def name_after(self, tree: Tree, head: int) -> Span | None:
+        """The person's name that a title runs into where the parser cut them apart: “spokesman John Kirby”."""
+        for word in tree.words[head + 1 : head + 6]:
+            for entity in self.parse.entities_in(Span(word.start, word.end)):
+                if entity.type == "PERSON":
+                    return entity.span
+            if word.upos not in ("PROPN", "NOUN", "ADJ"):
+                break
+        return None

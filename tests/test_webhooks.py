@@ -358,4 +358,4 @@ async def test_the_openapi_document_has_the_event_as_it_is_sent(database):
     assert content["schema"] == {"$ref": "#/components/schemas/BatchCompleted"}
     assert [example["value"] for example in content["examples"].values()] == [EXAMPLE]
     assert api["components"]["schemas"]["BatchCompleted"]["properties"].keys() == json.loads(body).keys()
-    schemas.BatchCompleted.model_validate_json(body, strict=True)
+    schemas.BatchCompleted.model_validate_json(body)

@@ -17,7 +17,7 @@ from api.metrics import Metrics
 from api.openapi import Service
 from api.paths import WholeSegments
 from api.processes import Nursery
-from api.routes import analyses, articles, batches, evaluations, health, metrics, models, stances
+from api.routes import analyses, articles, batches, docs, evaluations, health, metrics, models, stances
 from api.runner import Runner
 from api.tracing import Tracing
 from api.webhooks import documentation
@@ -72,6 +72,7 @@ def create_app(
         summary="Finds every direct quotation in a news article, who said it, and its stance toward a ceasefire.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         webhooks=documentation.router,
     )
@@ -94,5 +95,7 @@ def create_app(
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(docs.router)
+    app.mount(docs.SCRIPTS, docs.scripts)
     errors.install(app)
     return app

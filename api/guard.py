@@ -10,7 +10,8 @@ from api.database import Database
 from api.errors import FORBIDDEN, TOO_MANY_REQUESTS, UNAUTHENTICATED, Problem, answer
 from api.rate_limit import RateLimit
 
-OPEN = {"/livez", "/readyz", "/docs", "/openapi.json"}  # to everybody, as often as they like
+# To everybody, as often as they like; the page at /docs has its scripts below it.
+OPEN = {"/livez", "/readyz", "/docs", "/openapi.json"}
 METRICS = "/metrics"
 # These compute and keep nothing, so that a key that may only read may call them.
 COMPUTING = {"/v1/analyses", "/v1/stances", "/v1/evaluations"}
@@ -18,7 +19,7 @@ COMPUTING = {"/v1/analyses", "/v1/stances", "/v1/evaluations"}
 
 def scope_needed(method: str, path: str) -> keys.Scope | None:
     """The scope of the key that a request needs, where keys are asked for; None where it needs none."""
-    if path in OPEN:
+    if path in OPEN or path.startswith("/docs/"):
         return None
     if path == METRICS:
         return keys.Scope.ADMIN

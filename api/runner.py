@@ -17,11 +17,11 @@ from structlog.contextvars import bound_contextvars
 
 from api import articles, batches, errors
 from api.articles import Storing
+from api.batch_schemas import BatchArticle
 from api.batches import Item
 from api.database import Database
 from api.errors import DATABASE_UNUSABLE, INTERNAL, WORKER_LOST, Problem, refusal
 from api.jobs import Outcome
-from api.schemas import BatchArticle
 from api.workers import Workers
 from quotes.errors import InputError
 

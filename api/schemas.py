@@ -4,12 +4,12 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, HttpUrl, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 
 from quotes.document import QuotationKind, SpeakerKind, StanceLabel
 from quotes.errors import InputError
 from quotes.reading import check_characters
-from quotes.settings import LARGEST_BATCH, LARGEST_SET
+from quotes.settings import LARGEST_SET
 
 _MOST_NAMES = 1000  # in an object
 
@@ -51,7 +51,7 @@ def _few(value: Any) -> Any:
     return value
 
 
-class _Exact(BaseModel):
+class Exact(BaseModel):
     """Neither more fields than these nor fewer."""
 
     model_config = ConfigDict(extra="forbid")
@@ -93,7 +93,7 @@ def _exactly_one(schema: dict[str, Any]) -> None:
     ]
 
 
-class ArticleRequest(_Exact):
+class ArticleRequest(Exact):
     """What an article says: its `text`, its `html` or a `ninjs` item, and what the caller wants to find again."""
 
     model_config = ConfigDict(json_schema_extra=_exactly_one)
@@ -130,7 +130,7 @@ class AnalysisRequest(ArticleRequest):
     id: Text | None = Field(default=None, description="The caller's own identifier.")
 
 
-class Passage(_Exact):
+class Passage(Exact):
     """A stretch of the article. All ends are exclusive."""
 
     text: str = Field(description="What stands there.")
@@ -142,7 +142,7 @@ class Passage(_Exact):
     source_end: int | None = Field(description="Offset in the HTML that was sent, in code points; null for text.")
 
 
-class TextQuoteSelector(_Exact):
+class TextQuoteSelector(Exact):
     """Of the W3C Web Annotation model: the words, and up to 32 code points before and after them.
 
     For HTML they are those of the `textContent` of its body, or of the element whose content the fragment becomes, wherever
@@ -155,7 +155,7 @@ class TextQuoteSelector(_Exact):
     suffix: str
 
 
-class TextPositionSelector(_Exact):
+class TextPositionSelector(Exact):
     """Of the W3C Web Annotation model: code points of the text, for HTML of the same `textContent`."""
 
     type: Literal["TextPositionSelector"]
@@ -163,7 +163,7 @@ class TextPositionSelector(_Exact):
     end: int
 
 
-class Point(_Exact):
+class Point(Exact):
     """A place in a text node of the DOM."""
 
     path: str = Field(
@@ -174,14 +174,14 @@ class Point(_Exact):
     utf16_offset: int = Field(description="Offset in the node, in UTF-16 code units, as DOM ranges count.")
 
 
-class Range(_Exact):
+class Range(Exact):
     """A range of the DOM that a browser makes of the HTML."""
 
     start: Point
     end: Point
 
 
-class Selectors(_Exact):
+class Selectors(Exact):
     """Ways to find a span again."""
 
     quote: TextQuoteSelector
@@ -197,7 +197,7 @@ class QuotedPassage(Passage):
     selectors: Selectors
 
 
-class Speaker(_Exact):
+class Speaker(Exact):
     """Who is quoted, and how that is known."""
 
     name: str | None = Field(
@@ -222,7 +222,7 @@ class Reason(Passage):
     weight: float
 
 
-class Stance(_Exact):
+class Stance(Exact):
     """The stance toward a ceasefire."""
 
     label: StanceLabel
@@ -233,7 +233,7 @@ class Stance(_Exact):
     reasons: list[Reason]
 
 
-class Quotation(_Exact):
+class Quotation(Exact):
     """A direct quotation."""
 
     text: str = Field(description="The quoted words; the spans joined by blanks.")
@@ -252,7 +252,7 @@ class Diagnostic(Passage):
     message: str
 
 
-class Article(_Exact):
+class Article(Exact):
     """The article, as the caller named it."""
 
     id: str | None
@@ -262,7 +262,7 @@ class Article(_Exact):
     body: str | None = Field(description="JSON pointer to the body that was read of a ninjs item, else null.")
 
 
-class Analysis(_Exact):
+class Analysis(Exact):
     """What was found in an article."""
 
     article: Article
@@ -271,7 +271,7 @@ class Analysis(_Exact):
     diagnostics: list[Diagnostic]
 
 
-class StanceRequest(_Exact):
+class StanceRequest(Exact):
     """A quotation that the caller has found, and its context."""
 
     quotation: Text = Field(description="The quoted words, without their marks.")
@@ -282,7 +282,7 @@ class StanceRequest(_Exact):
     id: Text | None = Field(default=None, description="The caller's own identifier.")
 
 
-class QuotationStance(_Exact):
+class QuotationStance(Exact):
     """A quotation's stance, with passages of its context: offsets count there."""
 
     id: str | None
@@ -293,7 +293,7 @@ class QuotationStance(_Exact):
     models: dict[str, str] = Field(description="The version of each model that decided.")
 
 
-class Model(_Exact):
+class Model(Exact):
     """A model in use."""
 
     name: str
@@ -304,13 +304,13 @@ class Model(_Exact):
     scores: dict[str, Any] = Field(description="Measured when it was made; its card explains them.")
 
 
-class Models(_Exact):
+class Models(Exact):
     """The models in use, by name."""
 
     models: list[Model]
 
 
-class ArticleVersion(_Exact):
+class ArticleVersion(Exact):
     """A version of a stored article."""
 
     version: str = Field(description="A digest of all that decides the analysis; its entity tag.")
@@ -321,13 +321,13 @@ class ArticleVersion(_Exact):
     received: datetime = Field(description="When it was sent, the last time.")
 
 
-class ArticleVersions(_Exact):
+class ArticleVersions(Exact):
     """All versions of a stored article."""
 
     versions: list[ArticleVersion] = Field(description="The current one first.")
 
 
-class EvaluationRow(_Exact):
+class EvaluationRow(Exact):
     """A labelled quotation, and what a system answered."""
 
     quote: Text = Field(description="The words of the quotation.")
@@ -348,7 +348,7 @@ class EvaluationRow(_Exact):
     )
 
 
-class EvaluationRequest(_Exact):
+class EvaluationRequest(Exact):
     """A test set."""
 
     rows: Annotated[list[EvaluationRow], FailFast()] = Field(min_length=1, max_length=LARGEST_SET)
@@ -360,114 +360,20 @@ class EvaluationRequest(_Exact):
     )
 
 
-def _without_credentials(url: HttpUrl) -> HttpUrl:
-    if url.username is not None or url.password is not None:
-        raise ValueError("a user name and a password in a URL are not sent; put what is secret into its path or query")
-    return url
-
-
-WebhookUrl = Annotated[HttpUrl, AfterValidator(_without_credentials)]
-
-
-class Delivery(_Exact):
-    """How far the delivery of a batch's end to its webhook is."""
-
-    id: str = Field(description="The message's `webhook-id`.")
-    state: Literal["pending", "failing", "delivered", "failed", "disabled"] = Field(
-        description="Not tried yet; to be tried again; answered with a success; given up; gone (410), not to be tried again."
-    )
-    attempts: int
-    last_attempt: datetime | None
-    last_status: int | None = Field(description="Of the answer to the last attempt, if there was one.")
-    last_error: str | None = Field(description="Why the last attempt had no answer.")
-    next_attempt: datetime | None
-
-
-class BatchArticle(ArticleRequest):
-    """An article of a batch."""
-
-    id: ArticleId | None = Field(
-        default=None,
-        description="The caller's own identifier: the analysis is then stored as `PUT /v1/articles/{id}` stores it.",
-    )
-
-
-class BatchRequest(_Exact):
-    """Articles to analyse when there is time. One that cannot be used does not keep the others from it."""
-
-    articles: list[Annotated[BatchArticle | Any, Field(union_mode="left_to_right")]] = Field(
-        min_length=1, max_length=LARGEST_BATCH
-    )
-    webhook_url: WebhookUrl | None = Field(
-        default=None, description="Where the completion of the batch is told (docs/webhooks.md)."
-    )
-
-
-class BatchProgress(_Exact):
-    """How many articles of a batch there are."""
-
-    total: int
-    waiting: int = Field(description="Or being analysed just now.")
-    succeeded: int
-    failed: int
-
-
-class BatchItem(_Exact):
-    """An article of a batch."""
-
-    position: int = Field(description="In the batch, from 0.")
-    id: str | None
-    state: Literal["waiting", "succeeded", "failed"]
-    analysis: Analysis | None = Field(description="Once it has succeeded.")
-    problem: "Problem | None" = Field(description="Why it has failed.")
-
-
-class Batch(_Exact):
-    """A batch: how far it is, and a page of its articles."""
-
-    id: str
-    state: Literal["running", "completed"]
-    created: datetime
-    completed: datetime | None
-    expires: datetime | None = Field(description="When it is forgotten.")
-    progress: BatchProgress
-    webhook: Delivery | None = Field(description="How far the delivery to its webhook is; null before it is completed.")
-    items: list[BatchItem] = Field(description="In the order of the articles, those that wait included.")
-    next: str | None = Field(description="Where the next page is; null on the last.")
-
-
-class CompletedBatch(_Exact):
-    """A batch that has been completed."""
-
-    id: str
-    url: str = Field(description="Where it can be had: a path on the service.")
-    total: int = Field(description="Its articles.")
-    succeeded: int
-    failed: int
-
-
-class BatchCompleted(_Exact):
-    """The event that a webhook gets once a batch is completed."""
-
-    type: Literal["batch.completed"]
-    timestamp: datetime = Field(description="When it was completed.")
-    data: CompletedBatch
-
-
-class Health(_Exact):
+class Health(Exact):
     """The service's state."""
 
     status: str
 
 
-class ProblemError(_Exact):
+class ProblemError(Exact):
     """One thing that is wrong."""
 
     pointer: str = Field(description="Where in the body: a JSON pointer as a URI fragment, “#” for the whole of it.")
     detail: str
 
 
-class Problem(_Exact):
+class Problem(Exact):
     """Problem details (RFC 9457)."""
 
     type: str = Field(description="The kind of problem: a URN that never changes.")

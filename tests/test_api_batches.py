@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from api import schemas
+from api import batch_schemas
 from api.database import Database
 from api.limits import MAX_BATCH_BYTES, MAX_BODY_BYTES
 from api.tables import batches, items
@@ -46,7 +46,7 @@ async def post(client, *articles, **more):
     content = json.dumps({"articles": articles, **more}).encode()  # ASCII: lone surrogates too
     response = await client.post(URL, content=content, headers={"Content-Type": "application/json"})
     assert response.status_code == 202, response.text
-    batch = schemas.Batch.model_validate_json(response.content)
+    batch = batch_schemas.Batch.model_validate_json(response.content)
     assert response.headers["location"] == f"{URL}/{batch.id}"
     return response.headers["location"]
 
@@ -54,7 +54,7 @@ async def post(client, *articles, **more):
 async def got(client, url):
     response = await client.get(url)
     assert response.status_code == 200, response.text
-    return schemas.Batch.model_validate_json(response.content)
+    return batch_schemas.Batch.model_validate_json(response.content)
 
 
 async def completed(client, url):
@@ -342,7 +342,7 @@ async def test_its_completion_is_told_to_its_webhook(model, monkeypatch):
                 receiver.requests.clear()
                 url = await post(client, *articles, webhook_url=hook)
                 await anyio.to_thread.run_sync(receiver.wait_for, 1)
-                event = schemas.BatchCompleted.model_validate_json(receiver.requests[0][1])
+                event = batch_schemas.BatchCompleted.model_validate_json(receiver.requests[0][1])
                 assert event.data.url == url
                 assert (event.data.total, event.data.succeeded, event.data.failed) == counts
                 with anyio.fail_after(30):
@@ -372,7 +372,7 @@ def sent(client, *texts):
 
 def batch_when(client, url, condition):
     for _ in range(3000):
-        batch = schemas.Batch.model_validate_json(client.get(url).content)
+        batch = batch_schemas.Batch.model_validate_json(client.get(url).content)
         if condition(batch):
             return batch
         time.sleep(0.01)
@@ -414,7 +414,9 @@ def test_the_service_is_killed_in_the_middle_of_a_batch(database, tmp_path):
     (tmp_path / "held.go").touch()
     with obedient(database) as (service, client):
         batch = batch_when(client, url, lambda b: b.state == "completed")
-        assert batch.progress == schemas.BatchProgress(total=len(texts), waiting=0, succeeded=len(texts), failed=0)
+        assert batch.progress == batch_schemas.BatchProgress(
+            total=len(texts), waiting=0, succeeded=len(texts), failed=0
+        )
         assert batch.items[:2] == before.items[:2]
         assert batch.created == before.created
         for number in range(len(texts)):

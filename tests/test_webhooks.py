@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import insert, update
 from standardwebhooks import Webhook
 
-from api import schemas
+from api import batch_schemas
 from api.app import create_app
 from api.database import Database
 from api.errors import Problem
@@ -259,7 +259,7 @@ def test_a_service_that_is_killed_amid_the_tries_goes_on_with_them(database):
 
 def webhook_when(url, condition):
     for _ in range(3000):
-        webhook = schemas.Batch.model_validate_json(httpx.get(url).content).webhook
+        webhook = batch_schemas.Batch.model_validate_json(httpx.get(url).content).webhook
         if webhook is not None and condition(webhook):
             return webhook
         time.sleep(0.01)
@@ -358,4 +358,4 @@ async def test_the_openapi_document_has_the_event_as_it_is_sent(database):
     assert content["schema"] == {"$ref": "#/components/schemas/BatchCompleted"}
     assert [example["value"] for example in content["examples"].values()] == [EXAMPLE]
     assert api["components"]["schemas"]["BatchCompleted"]["properties"].keys() == json.loads(body).keys()
-    schemas.BatchCompleted.model_validate_json(body)
+    batch_schemas.BatchCompleted.model_validate_json(body)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, RowMapping
 
-from api import batches, errors, schemas
+from api import batch_schemas, batches, errors, schemas
 from api.batches import Entry
 from api.database import Database, database_of
 from api.errors import (
@@ -50,7 +50,7 @@ _ID: TypeAdapter[str] = TypeAdapter(schemas.ArticleId)
     summary="Analyse many articles when there is time",
     dependencies=[Depends(json_only), Depends(claim_key)],
     status_code=202,
-    response_model=schemas.Batch,
+    response_model=batch_schemas.Batch,
     responses={
         202: {
             "description": "The batch is stored, and will be analysed whatever happens to the service.",
@@ -71,7 +71,7 @@ _ID: TypeAdapter[str] = TypeAdapter(schemas.ArticleId)
     },
 )
 async def create(
-    asked: schemas.BatchRequest,
+    asked: batch_schemas.BatchRequest,
     request: Request,
     database: Annotated[Database, Depends(database_of)],
 ) -> Response:
@@ -112,7 +112,7 @@ async def create(
     "/{id}",
     operation_id="getBatch",
     summary="How far a batch is, and what has been found",
-    response_model=schemas.Batch,
+    response_model=batch_schemas.Batch,
     responses=documented(NOT_FOUND, INVALID, INTERNAL, DATABASE_UNUSABLE),
 )
 async def get(
@@ -141,14 +141,14 @@ async def delete(id: str, database: Annotated[Database, Depends(database_of)]) -
         raise _no_batch(id)
 
 
-def _entries(asked: schemas.BatchRequest, path: str, request_id: str) -> Iterator[Entry]:
+def _entries(asked: batch_schemas.BatchRequest, path: str, request_id: str) -> Iterator[Entry]:
     """The articles of a new batch; what is no article gets its problem."""
     for position, article in enumerate(asked.articles):
-        if isinstance(article, schemas.BatchArticle):
+        if isinstance(article, batch_schemas.BatchArticle):
             yield Entry(article.id, body=article.model_dump_json(exclude_none=True))
             continue
         try:
-            schemas.BatchArticle.model_validate(article)
+            batch_schemas.BatchArticle.model_validate(article)
         except ValidationError as error:
             problem = errors.invalid(error.errors(), within=("articles", position))
             yield Entry(_id(article), problem=errors.told(problem, path, request_id))
@@ -170,13 +170,13 @@ def _answer(id: str, offset: int, limit: int, request: Request, connection: Conn
     days: int = request.app.state.settings.batch_days
     end = offset + limit
     more = f"{PATH}/{id}?offset={end}&limit={limit or LIMIT}" if end < batch["total"] else None
-    head = schemas.Batch(
+    head = batch_schemas.Batch(
         id=id,
         state="running" if finished is None else "completed",
         created=moment(batch["created"]),
         completed=None if finished is None else moment(finished),
         expires=None if finished is None else moment(finished + days * 86_400 * 10**9),
-        progress=schemas.BatchProgress(
+        progress=batch_schemas.BatchProgress(
             total=batch["total"],
             waiting=batch["total"] - batch["succeeded"] - batch["failed"],
             succeeded=batch["succeeded"],

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Header
 
-from api.schemas import BatchCompleted
+from api.batch_schemas import BatchCompleted
 
 EXAMPLE = {
     "type": "batch.completed",

@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from api import schemas
+from api import batch_schemas
 from api.moments import moment
 from api.tables import batches, deliveries, items
 from api.webhooks.sending import Outcome
@@ -28,10 +28,10 @@ def enqueue(batch: str, connection: Connection) -> None:
     found = connection.execute(counted.where(batches.c.id == batch).group_by(batches.c.id)).one_or_none()
     if found is None or found.webhook_url is None:
         return
-    event = schemas.BatchCompleted(
+    event = batch_schemas.BatchCompleted(
         type="batch.completed",
         timestamp=moment(found.finished),
-        data=schemas.CompletedBatch(
+        data=batch_schemas.CompletedBatch(
             id=batch,
             url=f"/v1/batches/{batch}",
             total=found.total,
@@ -95,12 +95,12 @@ def note(delivery: Row[Any], outcome: Outcome, delays: Sequence[float], connecti
     connection.execute(update(deliveries).where(deliveries.c.batch == delivery.batch).values(values))
 
 
-def delivery_of(batch: str, connection: Connection) -> schemas.Delivery | None:
+def delivery_of(batch: str, connection: Connection) -> batch_schemas.Delivery | None:
     """How far the message of a batch is, None where there is none: it has no webhook, or is not finished."""
     found = connection.execute(select(deliveries).where(deliveries.c.batch == batch)).one_or_none()
     if found is None:
         return None
-    return schemas.Delivery(
+    return batch_schemas.Delivery(
         id=found.id,
         state=found.state,
         attempts=found.attempts,

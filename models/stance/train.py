@@ -38,21 +38,31 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from tokenizers import Tokenizer
 
+from models import minilm
 from models.stance import finetuning, scores
 from models.stance.data import Example, folds, known_words, read_examples
 from quotes import artefacts
 from quotes.document import StanceLabel
 from quotes.stance import FILE, HEAD, SURE, WORDS, StanceClassifier, Vocabulary, judged
-from quotes.stance_encoder import PIECES, WEIGHTS, Network, PieceReader, Pieces, StanceEncoder, packed
+from quotes.stance_encoder import Network, PieceReader, Pieces, StanceEncoder
 from quotes.stance_features import read
+from quotes.transformer import PIECES, WEIGHTS, WordPieces, packed
 
 TARGET = "stance"  # toward a ceasefire
 SEEDS = Path(__file__).parent.parent.parent / "seeds" / "stance"
 WRITTEN = [
     SEEDS / f"{name}.jsonl"
-    for name in ("labelled", "rule2", "consequence_a", "consequence_b", "roles", "news_look", "press_cut")
+    for name in (
+        "labelled",
+        "rule2",
+        "consequence_a",
+        "consequence_b",
+        "roles",
+        "news_look",
+        "press_cut",
+        "press_passages",
+    )
 ]
 SEED = 20240325
 OUTER, INNER = 3, 3
@@ -79,11 +89,11 @@ class Data:
     pieces: list[Pieces]
 
     @classmethod
-    def read(cls, files: Sequence[Path], labels: Sequence[str], tokeniser: Tokenizer) -> "Data":
+    def read(cls, files: Sequence[Path], labels: Sequence[str], words: WordPieces) -> "Data":
         """Read files of quotations. Raises ValueError for a row that cannot be used."""
         examples = [example for path in files for example in read_examples(path, labels)]
         known = known_words(examples)
-        reader = PieceReader(tokeniser)
+        reader = PieceReader(words)
         seen = [read(example.text, example.question, known) for example in examples]
         rows, pieces = [features.values for _, features in seen], [reader.read(tokens) for tokens, _ in seen]
         return cls(examples, tuple(sorted(labels)), known, rows, pieces)
@@ -130,16 +140,16 @@ def fit_linear(examples: Sequence[Example], rows: Rows) -> Pipeline:
 class Start:
     """What fine-tuning begins with: MiniLM for a ceasefire, for another target the shipped encoder with fresh labels."""
 
-    tokeniser: Tokenizer
+    words: WordPieces
     network: Callable[[], Network]
 
     @classmethod
     def of(cls, target: str, labels: int) -> "Start":
         """The beginning for a target."""
         if target == TARGET:
-            return cls(Tokenizer.from_file(str(finetuning.base()[1])), lambda: finetuning.untrained(labels, SEED))
+            return cls(minilm.word_pieces(), lambda: finetuning.untrained(labels, SEED))
         shipped = StanceEncoder.load(artefacts.MODELS / TARGET)
-        return cls(shipped.tokeniser, lambda: finetuning.with_fresh_labels(shipped, labels, SEED))
+        return cls(shipped.reader.words, lambda: finetuning.with_fresh_labels(shipped, labels, SEED))
 
 
 def fit_encoder(data: Data, train: np.ndarray, start: Start, kept: Path | None) -> StanceEncoder:
@@ -154,11 +164,11 @@ def fit_encoder(data: Data, train: np.ndarray, start: Start, kept: Path | None) 
     )
     path = kept and kept / f"encoder-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]}.safetensors"
     if path and path.is_file():
-        return StanceEncoder(start.tokeniser, load_file(path))
+        return StanceEncoder(start.words, load_file(path))
     network = start.network()
     neutral = [data.pieces[i] for i in train if data.examples[i].real and data.examples[i].label == StanceLabel.NONE]
     finetuning.fine_tune(network, pick(data.pieces, train), truth[train].tolist(), weights, neutral, SEED)
-    encoder = StanceEncoder(start.tokeniser, packed(network.state_dict()))
+    encoder = StanceEncoder(start.words, packed(network.state_dict()))
     if path:
         save_file(encoder.weights, path)
     return encoder
@@ -278,7 +288,7 @@ def write(folder: Path, model: StanceClassifier, data: Data, manifest: dict[str,
     skops.io.dump(model.linear, folder / FILE, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
     skops.io.dump(model.head, folder / HEAD, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
     save_file(model.encoder.weights, folder / WEIGHTS)
-    model.encoder.tokeniser.save(str(folder / PIECES), pretty=False)
+    model.encoder.reader.words.tokeniser.save(str(folder / PIECES), pretty=False)
     names = (FILE, HEAD, WORDS, WEIGHTS, PIECES)
     packages = ("scikit-learn", "skops", "numpy", "torch", "tokenizers", "safetensors")
     manifest = {
@@ -346,7 +356,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     start = Start.of(args.target, len(labels))
     try:
-        data = Data.read(files, labels, start.tokeniser)
+        data = Data.read(files, labels, start.words)
     except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     linear, encoder = cross_validate(data, start, args.work)

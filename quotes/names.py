@@ -11,13 +11,19 @@ from quotes.cues import PERSON_NOUNS
 from quotes.described import Described, kind_of_noun, things, unnamed_people, without_article
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
-from quotes.people import HE, IT, SHE, THEY, TITLES, Cluster, People, is_pronoun, name_tokens, noun_gender, same_person
+from quotes.people import HE, IT, SHE, THEY, Cluster, People, is_pronoun, noun_gender
+from quotes.person_names import TITLES, name_tokens, same_person
 from quotes.pronouns import Chooser, InView, gender_of
 
 # Words that make an office another one, or one no longer held.
 _NARROWER = frozenset({"vice", "deputy", "former", "ex", "assistant"})
 _FIRST_PERSON = frozenset({"i", "me", "we", "us"})
 _LABEL = re.compile(r"[ \t]*((?:[A-Z][\w.'’-]*)(?: [A-Z][\w.'’-]*){0,4}):\s")
+# Tags and words that begin something else than a description.
+_LEADS_AWAY = frozenset({"VERB", "AUX", "ADP", "CCONJ", "SCONJ", "PRON"})
+_TO = frozenset("to of for from with by and or told tells asked said says who that".split())
+_ONE = re.compile(r"(?:an?|one|another)\b", re.IGNORECASE)
+_LISTED = re.compile(r",? (?:and|or|&) ")
 _THINGS = frozenset({SpeakerKind.ORGANISATION, SpeakerKind.GROUP, SpeakerKind.DOCUMENT})
 # For “it” and “they”: what opening a sentence counts against a sentence's distance, and how many
 # sentences back is too far. Set by hand on the project's own sample articles.
@@ -107,14 +113,23 @@ class Names:
         if person is not None:
             between = self.text[mention.end : person.start]
             role = [w.lower() for w in re.findall(r"[^\W_]+", between)][-1:] or [head.lower()]
-            joined = re.fullmatch(r"['’]?s?(?: [\w-]+){1,5} |, ", between) is not None
+            joined = re.fullmatch(r"['’]?s?(?: [\w-]+){1,5} |, ", between) is not None and self._is_phrase(
+                mention, Span(mention.end, person.start)
+            )
             apposed = (
                 between == ", "
                 and self.text[person.end : person.end + 1] == ","
                 and mention.of(self.text).lower().startswith("the ")
             )
             titled = role[0] in TITLES and between != ", "
-            if apposed or between == " " or (joined and (role[0] in PERSON_NOUNS or titled)):
+            # “another friend, Tom Orrin, said”, but not “a friend, Tom Orrin and …”
+            one = (
+                between == ", "
+                and _ONE.match(mention.of(self.text)) is not None
+                and not _LISTED.match(self.text, person.end)
+                and kind_of_noun(head, "") is SpeakerKind.UNNAMED
+            )
+            if apposed or one or between == " " or (joined and (role[0] in PERSON_NOUNS or titled)):
                 cluster = self._known.at(person)
                 if cluster is not None and cluster.kind is SpeakerKind.PERSON:
                     how = f"the {role[0]} is {cluster.name}"
@@ -125,9 +140,21 @@ class Names:
                 e for e in self.parse.entities_in(Span(mention.start - 3, mention.start - 2)) if e.type == "PERSON"
             ]
             cluster = self._known.at(named[0].span) if named else None
-            if cluster is not None and re.match(r"(?:the|a|an|its|his|her|their)\b", mention.of(self.text)):
+            # “Tom Orrin, the guru, said”, but not “To Tom Orrin, the guru said”
+            closed = self.text[mention.end : mention.end + 1] in (",", ".", ")", "")
+            if cluster is not None and closed and re.match(r"(?:the|a|an|its|his|her|their)\b", mention.of(self.text)):
                 return Named(cluster.name, cluster.kind, f"{cluster.name} is so described", "explained", cluster)
         return None
+
+    def _is_phrase(self, mention: Span, between: Span) -> bool:
+        """Whether what stands between a mention and a name leads from the one to the other: “Orrin’s former secretary ”, but not
+        “Orrin told the host ” or “ an aide to Senator ”."""
+        known = self._known.at(mention)
+        if known is not None and self._is_the_name(mention, known) and between.of(self.text)[:1] not in ("'", "’", ","):
+            return False
+        sentence = self.parse.sentences[self.parse.sentence_number(mention.start)]
+        inside = [w for w in sentence.words if between.start <= w.start < between.end]
+        return not any(w.upos in _LEADS_AWAY or w.text.lower() in _TO for w in inside)
 
     def _person_from(self, place: int, reach: int) -> Span | None:
         """The first person named in the next `reach` characters."""
@@ -233,9 +260,14 @@ class Names:
                 and not re.match(r"(?:its|his|her|their)\b", words)
             ]
             if found:
-                chosen = max(found, key=lambda c: max(m for m in c.mentions if m < span))
-                return [Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", "role", chosen)]
-            if re.match(r"(?:the|The)\b", words):
+                said = {w for w in re.findall(r"[^\W_]+", words) if w.lower() not in (head, "the", "s")}
+                told = {id(c): len({w.lower() for w in said} & c.roles) for c in found}
+                chosen = max(found, key=lambda c: (told[id(c)], max(m for m in c.mentions if m < span)))
+                # “the Velmark senator”, where the text calls nobody so
+                otherwise = not told[id(chosen)] and any(w[0].isupper() for w in said)
+                way = "role, otherwise" if otherwise else "role"
+                return [Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", way, chosen)]
+            if re.match(r"the\b", words, re.IGNORECASE) or self.text[: span.start].lower().endswith(" the "):
                 last = previous.cluster if previous else None
                 meant = []
                 for one in self.in_view.antecedents(span, noun_gender(head), last, quoted, self._choose):

@@ -12,20 +12,20 @@ from itertools import takewhile
 from quotes.cues import PERSON_NOUNS
 from quotes.document import Quotation, Span, SpeakerKind
 from quotes.parsing import Parse
-
-FEMALE_TITLES = frozenset("mrs ms miss madam lady dame queen princess baroness sister congresswoman".split())
-MALE_TITLES = frozenset("mr sir lord king prince baron brother congressman".split())
-TITLES = (
-    FEMALE_TITLES
-    | MALE_TITLES
-    | frozenset(
-        """dr sen sens rep reps gov gen lt col sgt capt maj cmdr adm prof rev senator representative president
-        vice-president vice prime minister premier secretary governor general justice judge chief attorney mayor speaker
-        chairman chairwoman chair director former professor doctor captain colonel major sergeant lieutenant admiral pope
-        bishop archbishop cardinal imam rabbi sheikh father ambassador chancellor councillor commissioner inspector
-        republican democrat democratic gop then-president then-candidate candidate nominee ex-president""".split()
-    )
+from quotes.person_names import (
+    FEMALE_TITLES,
+    MALE_TITLES,
+    OPENERS,
+    TITLES,
+    TOKEN,
+    clean_name,
+    is_fuller,
+    name_tokens,
+    same_but_misspelt,
+    same_person,
+    tidy,
 )
+
 FEMALE_NOUNS = frozenset(
     """woman girl mother wife daughter sister widow actress spokeswoman chairwoman congresswoman businesswoman
     businesswoman grandmother aunt niece queen princess policewoman saleswoman councilwoman assemblywoman alderwoman
@@ -41,11 +41,27 @@ THEY = frozenset({"they", "them", "their", "themselves"})
 IT = frozenset({"it", "its", "itself"})
 PRONOUNS = HE | SHE | THEY | IT | frozenset("i we you me us who which that this these those one".split())
 
-_TOKEN = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*\.?")
 _NO_NAME = re.compile(r"[A-Z]-[A-Z]")  # “D-Fla.”, a senator's party and state
 SURE_GENDER, SURE_RATIO = 4.0, 3.0
 JUST_NAMED = 2  # sentences since a full name, within which its surname means nobody else; not swept
-_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
+# What the holder of a title is called later: “Sen. Orrin … the senator”.
+_CALLED = {
+    "sen": ("senator", "lawmaker", "legislator"),
+    "senator": ("lawmaker", "legislator"),
+    "rep": ("representative", "lawmaker", "legislator"),
+    "congressman": ("representative", "lawmaker", "legislator"),
+    "congresswoman": ("representative", "lawmaker", "legislator"),
+    "gov": ("governor",),
+    "gen": ("general",),
+    "lt": ("lieutenant",),
+    "col": ("colonel",),
+    "sgt": ("sergeant",),
+    "capt": ("captain",),
+    "prof": ("professor",),
+    "dr": ("doctor",),
+    "rev": ("reverend",),
+}
+_PARTY = re.compile(r",? ?\(?([DR])-(?=[A-Z])")  # “Tom Orrin (D-Fla.)”
 
 
 @dataclass(slots=True)
@@ -74,15 +90,6 @@ class Cluster:
         """How far the text's evidence speaks for a gender: 1 wholly for it, -1 wholly against it, 0 where there is none."""
         total = self.genders["f"] + self.genders["m"]
         return (2 * self.genders[gender] - total) / (total + 1)
-
-
-def name_tokens(name: str) -> list[str]:
-    """Lower-cased words of a name without the titles before it, possessives and suffixes; “Baron” and “King” may be surnames."""
-    words = [re.sub(r"['’]s?$", "", w).rstrip(".").lower() for w in _TOKEN.findall(name)]
-    kept = [w for w in words if w and w not in _SUFFIXES]
-    while len(kept) > 1 and kept[0] in TITLES:
-        del kept[0]
-    return kept or words
 
 
 class People:
@@ -133,8 +140,8 @@ class People:
                 single.append(span)
                 continue
             for cluster in self.people:
-                if same_person(cluster.tokens, tokens):
-                    if _is_fuller(tokens, cluster.tokens):
+                if same_person(cluster.tokens, tokens) or same_but_misspelt(cluster.tokens, tokens):
+                    if is_fuller(tokens, cluster.tokens):
                         cluster.name = clean_name(span.of(self.text))
                     break
             else:
@@ -146,19 +153,48 @@ class People:
         self.people.sort(key=lambda c: min(c.mentions))
         for cluster in self.people:
             cluster.mentions.sort()
+            cluster.name = self._spelling(cluster)
+            if len(cluster.tokens) == 1:
+                cluster.name = self._with_given_name(cluster.name)
+
+    def _spelling(self, cluster: Cluster) -> str:
+        """The name as it is mostly spelt."""
+        names = [clean_name(mention.of(self.text)) for mention in cluster.mentions]
+        spelt = [
+            name
+            for name in names
+            if name_tokens(name) == cluster.tokens or same_but_misspelt(name_tokens(name), cluster.tokens)
+        ]
+        return max(spelt, key=spelt.count, default=cluster.name)
+
+    def _with_given_name(self, surname: str) -> str:
+        """The full name where the text has one before the surname that the tagger missed, and only one: “Rich Heffley, …”."""
+        found = set()
+        body = self.text.find("\n") + 1  # a headline's capitals say nothing
+        for match in re.compile(rf"\b([A-Z][a-z]+(?: [A-Z]\.)?) {re.escape(surname)}\b").finditer(self.text, body):
+            word = match[1].split()[0].lower()
+            opens = re.search(r"[a-z,] $", self.text[max(0, match.start() - 2) : match.start()]) is None
+            common = opens and re.search(rf"\b{word}\b", self.text) is not None
+            others = word.endswith("ing") or any(
+                e.type != "PERSON" for e in self.parse.entities_in(Span(*match.span()))
+            )
+            if not common and not others and word not in TITLES | OPENERS | _FUNCTION_WORDS | PERSON_NOUNS:
+                found.add(match[1])
+        return f"{found.pop()} {surname}" if len(found) == 1 else surname
 
     def _cluster_of_single(self, span: Span) -> Cluster:
         tokens = name_tokens(clean_name(span.of(self.text)))
         token = tokens[0] if tokens else span.of(self.text).lower()
         surname = [c for c in self.people if c.tokens[-1] == token]
         given = [c for c in self.people if c.tokens[0] == token]
-        for options in (self._of_title(span, surname), given):
+        middle = [c for c in self.people if token in c.tokens[1:-1]]  # “Febo” of “Melba Febo Acosta”
+        for options in (self._of_title(span, surname), given, middle):
             before = [c for c in options if any(m < span for m in c.mentions)]
             if len(before or options) == 1:
                 return (before or options)[0]
-            if before and options is not given:
+            if before and options is not given and options is not middle:
                 return self._of_surname(span, before)
-            if options and options is not given:
+            if options and options is not given and options is not middle:
                 return min(options, key=lambda c: min(c.mentions))
         cluster = Cluster(clean_name(span.of(self.text)), SpeakerKind.PERSON)
         self.people.append(cluster)
@@ -183,8 +219,8 @@ class People:
 
     def _title_gender(self, span: Span) -> str | None:
         for word in [
-            *_TOKEN.findall(span.of(self.text)),
-            *_TOKEN.findall(self.text[max(0, span.start - 12) : span.start])[-1:],
+            *TOKEN.findall(span.of(self.text)),
+            *TOKEN.findall(self.text[max(0, span.start - 12) : span.start])[-1:],
         ]:
             word = word.rstrip(".").lower()
             if word in FEMALE_TITLES:
@@ -233,18 +269,28 @@ class People:
                 cluster.genders[gender] += SURE_GENDER
             before = re.split(r"[.,;:!?“”\"()\n]", self.text[max(0, span.start - 80) : span.start])[-1]
             # only words that stand directly before the name describe it: stop at a verb-like or function word
-            words = [w.rstrip(".").lower() for w in _TOKEN.findall(before)[-6:]]
+            words = [w.rstrip(".").lower() for w in TOKEN.findall(before)[-6:]]
             cluster.roles |= (beside := set(_until_function_word(reversed(words))))
+            title = re.search(r"([A-Za-z]+)\.? $", self.text[max(0, span.start - 12) : span.start])  # “Sen. ”
+            named = [
+                word.rstrip(".").lower()
+                for word in [*(title.groups() if title else ()), *TOKEN.findall(span.of(self.text))]
+            ]
+            cluster.roles |= set(named) & _CALLED.keys()
             after = re.match(
                 r",\s+((?:an?|the|his|her|its|their|\d+,|[A-Z]\w+['’]s)\b[^.;:“”\"\n]{3,90}?)(?:,|\.|$)",
                 self.text[span.end : span.end + 110],
             )
             if after:  # “X, a nurse from the daughter hospital of …”: a nurse
-                first, *rest = [w.lower() for w in _TOKEN.findall(after.group(1))]
+                first, *rest = [w.lower() for w in TOKEN.findall(after.group(1))]
                 cluster.roles.update(apposed := [first, *_until_function_word(rest)])
                 beside.update(apposed)
             for nouns, gender in ((FEMALE_NOUNS, "f"), (MALE_NOUNS, "m")):
                 cluster.genders[gender] += 2 * len(beside & nouns)
+            party = _PARTY.match(self.text, span.end)
+            if party:
+                cluster.roles.add("democrat" if party.group(1) == "D" else "republican")
+        cluster.roles |= {called for role in cluster.roles for called in _CALLED.get(role, ())}
 
     def _vote_by_pronouns(self) -> None:
         """A pronoun most likely means the one person whom its sentence, or else the sentence before it, names."""
@@ -282,43 +328,6 @@ def noun_gender(description: str) -> str | None:
 def is_pronoun(words: str) -> bool:
     """Whether a mention is a pronoun; “US” and “IT” are not."""
     return words.lower() in PRONOUNS and (len(words) == 1 or not words.isupper())
-
-
-def _is_fuller(name: list[str], earlier: list[str]) -> bool:
-    """Whether a name is more of one that stood before it. A word more in front of a whole name is no part of it: reporters
-    give the given name first, and what the tagger takes for one later is a party, an office or a place."""
-    return len(name) > len(earlier) and (len(earlier) == 1 or name[-len(earlier) :] != earlier)
-
-
-def same_person(one: Iterable[str], other: Iterable[str]) -> bool:
-    """Whether two names (lists of lower-cased words) can be one person's: one surname, no contradicting given name."""
-    a, b = list(one), list(other)
-    shorter, longer = sorted((a, b), key=len)
-    if longer[len(longer) - len(shorter) :] == shorter:  # “Le Pen” and “Marine Le Pen”
-        return True
-    if a[-1] != b[-1]:
-        return False
-    first_a, first_b = a[0], b[0]
-    return first_a == first_b or (min(len(first_a), len(first_b)) == 1 and first_a[0] == first_b[0])
-
-
-def clean_name(words: str) -> str:
-    """A person's name as it is shown: tidy, without titles and what stands before them, and without a dateline."""
-    tokens = re.sub(r"^[A-Z.,’' ]{3,}\s[-–—]+\s(?=\S)", "", tidy(words)).split(" ")  # “DERRY - Nadia Velkamp”
-    while len(tokens) > 1:
-        titled = [i for i, token in enumerate(tokens[:-1]) if token.rstrip(".").lower() in TITLES]
-        rest = tokens[titled[0] + 1 :] if titled else []
-        if all(token.rstrip(".").lower() in _SUFFIXES for token in rest):  # “Tomas King Jr.” is no king
-            break
-        tokens = rest
-    while len(tokens) > 2 and tokens[0].lower() in PERSON_NOUNS:  # “Pastor Tom Orrin”; “Baker Orrin” may be a name
-        del tokens[0]
-    return " ".join(tokens)
-
-
-def tidy(words: str) -> str:
-    """A name with its blanks single, and without marks around it and a possessive."""
-    return re.sub(r"['’]s?$", "", re.sub(r"\s+", " ", words).strip(" ,;:\"“”'‘’"))
 
 
 def _initials(name: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from quotes.characters import plain
 from quotes.document import Analysis, Quotation, Speaker, SpeakerKind
 from quotes.errors import BadPeopleFile
-from quotes.people import TITLES
+from quotes.person_names import TITLES
 
 _STROKES = str.maketrans("øłđħı", "oldhi")  # left out as accents are, but Unicode does not take strokes off
 

@@ -10,23 +10,23 @@ from dataclasses import replace
 
 from quotes.document import Span
 from quotes.parsing import Entity, Parse, Sentence, Word
-from quotes.people import TITLES, name_tokens
+from quotes.person_names import OPENERS, TITLES, name_tokens
 
-# Capitalised before a name at the beginning of a sentence, and no part of it.
-_OPENERS = frozenset(
-    """a after all although an and another any as at because before both but by did does during earlier even every finally for
-    from had has he her here his how however i if in instead is it its just last later like many maybe meanwhile moreover most
-    nor not now of on once only or our perhaps she since so some still that the their then there these they this though to
-    today unlike until was we were what when where whether which while who why will with would yes yesterday yet you your
-    monday tuesday wednesday thursday friday saturday sunday""".split()
-)
 _LONGEST = 4  # words of a name that was taken for a place or an organisation
+# A title by itself, or an account: who it belongs to is better named by their name.
+_NO_PERSON = re.compile(r"(?:Sen|Rep|Gov|Gen|Lt|Col|Sgt|Capt|Adm|Prof|Dr|Mr|Mrs|Ms|Rev)s?\.?$|@")
+_TITLED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr)\. ((?:[A-Z]\. )?[A-Z][^\W\d_]+(?:[-’'][A-Z][^\W\d_]+)*)")
+_DATE = re.compile(r"(?:[A-Z][a-z]+\.? )?\d{1,2},? (?=[A-Z])")  # “Feb. 28 Orrin”
+_BEFORE = re.compile(r"(?:(?<=[^\w.])|^)(?:[A-Z]\. ?)+$")  # “C. ” before “Boyden Gray”
+_AFTER = re.compile(r",? (?:Jr\.|Sr\.|III?\b|IV\b)")
 _SUFFIX = re.compile(r"(?:Jr|Sr|II|III|IV)\.?$")
 
 
 def whole_names(text: str, parse: Parse) -> Parse:
     """`parse` with the names of people as the whole article has them."""
-    entities = [piece for entity in parse.entities for piece in _parted(text, entity)]
+    entities = [_lengthened(text, piece) for entity in parse.entities for piece in _parted(text, entity)]
+    entities = [e for e in entities if not (e.type == "PERSON" and _NO_PERSON.match(e.span.of(text)))]
+    entities += [Entity(span, "PERSON") for span in _titled(text, entities)]
     alone = {e.span.of(text) for e in entities if e.type == "PERSON" and _is_word(e.span.of(text))}
     full = set(_surnames(text, entities))
     entities = [_as_person(text, entity, alone - full) for entity in entities]
@@ -51,6 +51,25 @@ def _parted(text: str, entity: Entity) -> Iterator[Entity]:
         words = match[0]
         begin = start + match.start() + len(words) - len(words.lstrip())
         yield Entity(Span(begin, max(begin, start + match.start() + len(words.rstrip()))), entity.type)
+
+
+def _lengthened(text: str, entity: Entity) -> Entity:
+    """A person's name with the initials before it and the suffix after it, without a date: “C. Boyden Gray”, “Tom Orrin III”."""
+    if entity.type != "PERSON":
+        return entity
+    start, end = entity.span.start, entity.span.end
+    date = _DATE.match(text, start, end)
+    start = date.end() if date else start
+    before, after = _BEFORE.search(text[max(0, start - 9) : start]), _AFTER.match(text, end)
+    return replace(entity, span=Span(start - len(before[0]) if before else start, after.end() if after else end))
+
+
+def _titled(text: str, entities: Iterable[Entity]) -> Iterator[Span]:
+    """What follows “Mr.” and was not seen to be a name."""
+    taken = {place for entity in entities for place in range(entity.span.start, entity.span.end)}
+    for match in _TITLED.finditer(text):
+        if not taken & set(range(match.start(1), match.end(1))):
+            yield Span(match.start(1), match.end(1))
 
 
 def _surnames(text: str, entities: Iterable[Entity]) -> Iterator[str]:
@@ -86,7 +105,7 @@ def _grown(
         inside = range(place, place + len(name.split()))
         given = before.upos == "PROPN" and (before.head in inside or word.head == place - 1)
     else:
-        given = place > 1 or (before.text.lower() not in _OPENERS and name not in full)
+        given = place > 1 or (before.text.lower() not in OPENERS and name not in full)
     return replace(entity, span=Span(before.start, entity.span.end)) if given else entity
 
 

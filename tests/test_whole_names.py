@@ -41,6 +41,14 @@ def people(text: str, **entities: str) -> list[str]:
         ("Later Senator Daremont spoke", {"PERSON": "Daremont"}, ["Daremont"]),
         # a place, whose last word is somebody's surname
         ("Port Vell is small. Dana Vell left", {"LOC": "Port Vell", "PERSON": "Dana Vell"}, ["Dana Vell"]),
+        # initials and a suffix left out; a date taken in; what follows “Mr.” missed
+        ("C. Boyd Orrin spoke", {"PERSON": "Boyd Orrin"}, ["C. Boyd Orrin"]),
+        ("Boyd Orrin III spoke", {"PERSON": "Boyd Orrin"}, ["Boyd Orrin III"]),
+        ("On Feb. 28 Orrin spoke", {"PERSON": "Feb. 28 Orrin"}, ["Orrin"]),
+        ("Then Mr. Band spoke", {"LOC": "Then"}, ["Band"]),
+        # no names of people
+        ("The senator, Sen. Orrin, spoke", {"PERSON": "Sen,Orrin"}, ["Orrin"]),
+        ("So wrote @tom_orrin at noon", {"PERSON": "@tom_orrin"}, []),
         # two names
         ("Daremont: Orrin lied", {"PERSON": "Daremont: Orrin"}, ["Daremont", "Orrin"]),
     ],

@@ -23,7 +23,8 @@ from quotes.document import Analysis, Span
 from quotes.errors import InputError, UnreadableArticle
 from quotes.evaluation.intervals import bootstrap
 from quotes.exports import harmless
-from quotes.people import TITLES, is_pronoun
+from quotes.people import is_pronoun
+from quotes.person_names import TITLES
 from quotes.terminal import one_line
 
 FULL_WORDS = 5  # a quotation of so many words is in the band "full"

@@ -1,6 +1,6 @@
 """Who said it: for each quotation the mention of its speaker, the cue that reports it, and the name behind the mention.
 
-A learned model (quotes.ranker) says how likely each candidate (quotes.candidates) is the speaker; each one's mention is given
+Learned models (quotes.ranker) say how likely each candidate (quotes.candidates) is the speaker; each one's mention is given
 the names that it may mean (quotes.names), and what speaks for one name is added up. Below a threshold that was chosen on the
 training articles, or where the mention means nobody by name, the speaker is unresolved, with the reason: a wrong name is the
 worst answer.
@@ -8,12 +8,14 @@ worst answer.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from quotes.candidates import Candidate, Candidates
 from quotes.document import Evidence, Quotation, QuotationKind, Speaker
 from quotes.names import Named, Names
 from quotes.parsing import Parse, Sentence
 from quotes.ranker import SpeakerRanker, answer_features
+from quotes.speaker_encoder import Questions
 from quotes.speech import speech_features
 
 # With more words of the reporter than this in a quotation's sentence, its neighbours hardly ever name the speaker: parsing
@@ -45,20 +47,22 @@ def sentences_to_parse(quotations: Sequence[Quotation], sentences: Sequence[Sent
 def attribute(text: str, quotations: Sequence[Quotation], parse: Parse, ranker: SpeakerRanker) -> tuple[Quotation, ...]:
     """Give every quotation that is speech its speaker; what is not becomes `NOT_SPEECH`, with none."""
     candidates = Candidates(text, quotations, parse)
-    names = Names(text, parse, quotations, ranker.antecedents)
+    questions = Questions(quotations, parse, ranker.encoder.pieces)
+    names = Names(text, parse, quotations, partial(ranker.antecedents, questions))
     result: list[Quotation] = []
     last: _Answer | None = None  # what was decided for the last quotation that is speech
     for quotation in quotations:
         before = (last.candidate, last.quotation) if last else (None, None)
-        ranked = ranker.rank(candidates.of(quotation, *before))
+        ranked = ranker.rank(quotation, candidates.of(quotation, *before), questions)
         spoken = not result or result[-1].kind is not QuotationKind.NOT_SPEECH
-        if ranker.speech(speech_features(text, quotation, parse, ranked, spoken)) < ranker.speech_threshold:
+        speech = ranker.speech(speech_features(text, quotation, parse, ranked, spoken))
+        if speech < ranker.speech_threshold:
             result.append(replace(quotation, kind=QuotationKind.NOT_SPEECH))
             continue
         if not ranked:
             speaker = _unresolved("nothing near the words can be their speaker", None)
         else:
-            last = _answer(quotation, ranked, names, ranker, last)
+            last = _answer(quotation, ranked, speech, names, ranker, last)
             speaker = _speaker(text, last, ranker.speaker_threshold)
         result.append(replace(quotation, speaker=speaker))
     return tuple(result)
@@ -110,6 +114,7 @@ def _options(
 def _answer(
     quotation: Quotation,
     ranked: Sequence[tuple[float, Candidate]],
+    speech: float,
     names: Names,
     ranker: SpeakerRanker,
     last: _Answer | None,
@@ -118,7 +123,7 @@ def _answer(
     best, rival = options[0], options[1].total if len(options) > 1 else 0.0
     before = last.confidence if best.candidate.rule == "same_speaker" and last is not None else None
     mention = next(chance for chance, candidate in ranked if candidate is best.candidate)
-    features = answer_features(best.total, rival, mention, best.candidate, best.named, before)
+    features = answer_features(best.total, rival, mention, speech, best.candidate, best.named, before)
     return _Answer(quotation, best.candidate, best.named, ranker.answer(features) if best.named.name else 0.0)
 
 

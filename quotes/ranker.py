@@ -1,8 +1,9 @@
 """The learned part of attribution: which candidate speaks, whether anybody does, whom a pronoun means, and how sure that is.
 
-Linear models over sparse features (scikit-learn), trained by models/attribution on the training part of PolNeAR. Two choose
+Linear models over sparse features (scikit-learn), trained by models/attribution on the training part of PolNeAR. Four choose
 one of several or none (conditional logits, McFadden 1974): `speaker` among the candidates of a quotation, `antecedent` among
-those whom a pronoun may mean. Two are logistic regressions: `speech` says whether the quoted words were said at all, `answer`
+those whom a pronoun may mean, `head` and `antecedent_head` among the same by what these and a small transformer
+(quotes.speaker_encoder) say. Two are logistic regressions: `speech` says whether the quoted words were said at all, `answer`
 whether the name that came out of all this is right. They are stored with skops and loaded against a fixed list of types.
 """
 
@@ -14,19 +15,32 @@ from quotes import artefacts
 from quotes.artefacts import Artefact
 from quotes.candidates import Candidate, Features
 from quotes.cues import noun_class
+from quotes.document import Quotation, Span
 from quotes.errors import ArtefactAltered
 from quotes.names import Named
+from quotes.speaker_encoder import Questions, SpeakerEncoder
 
 FILE = "attribution.skops"
 # skops itself trusts scikit-learn's and numpy's own types; nothing else is needed, and nothing else is let in.
 TRUSTED: list[str] = []
+# The transformer is asked where the likeliest candidate, or the likeliest antecedent, has less than this: see
+# models/attribution/README.md for what other bounds give and take.
+ASKED_BELOW, ANTECEDENT_ASKED_BELOW = 0.6, 0.85
+LEAST = 1e-4  # probabilities are not taken for less
 
 
 class SpeakerRanker:
     """The loaded models."""
 
-    def __init__(self, models: dict[str, Any], settings: dict[str, float], artefact: Artefact | None = None) -> None:
+    def __init__(
+        self,
+        models: dict[str, Any],
+        encoder: SpeakerEncoder,
+        settings: dict[str, float],
+        artefact: Artefact | None = None,
+    ) -> None:
         self._models = {name: LinearModel(model) for name, model in models.items()}
+        self.encoder = encoder
         self.speech_threshold = settings["speech_threshold"]
         self.speaker_threshold = settings["speaker_threshold"]
         self.artefact = artefact
@@ -41,16 +55,29 @@ class SpeakerRanker:
         unknown = sorted(set(get_untrusted_types(file=path)) - set(TRUSTED))
         if unknown:
             raise ArtefactAltered(f"{path} holds types that are not on the list: {', '.join(unknown)}; train it anew")
-        return cls(load(path, trusted=TRUSTED), artefact.manifest["settings"], artefact)
+        encoder = SpeakerEncoder.load(artefact.folder)
+        return cls(load(path, trusted=TRUSTED), encoder, artefact.manifest["settings"], artefact)
 
-    def rank(self, candidates: Sequence[Candidate]) -> list[tuple[float, Candidate]]:
-        """The candidates with the probability that each is the speaker, the likeliest first; together at most 1."""
+    def rank(
+        self, quotation: Quotation, candidates: Sequence[Candidate], questions: Questions
+    ) -> list[tuple[float, Candidate]]:
+        """The candidates with the probability that each is the quotation's speaker, the likeliest first; together at most 1."""
         chances = self._models["speaker"].choice([c.features for c in candidates])
+        if candidates and max(chances) < ASKED_BELOW:
+            odds = self.encoder.odds(questions.of(quotation.spans, [c.mention for c in candidates]))
+            chances = self._models["head"].choice(head_features(chances, odds))
         return sorted(zip(chances, candidates, strict=True), key=lambda pair: -pair[0])
 
-    def antecedents(self, candidates: Sequence[Features]) -> list[float]:
-        """The probability of each candidate to be the one whom a pronoun means; together at most 1."""
-        return self._models["antecedent"].choice(candidates)
+    def antecedents(
+        self, questions: Questions, candidates: Sequence[Features], words: Sequence[Span], mentions: Sequence[Span]
+    ) -> list[float]:
+        """The probability of each candidate, kept in view by its mention, to be the one whom a pronoun means, that stands for who
+        says the words; together at most 1."""
+        chances = self._models["antecedent"].choice(candidates)
+        if max(chances) < ANTECEDENT_ASKED_BELOW:
+            odds = self.encoder.odds(questions.of(words, mentions))
+            chances = self._models["antecedent_head"].choice(antecedent_features(chances, odds))
+        return chances
 
     def answer(self, features: Features) -> float:
         """The probability that the name given to a quotation's speaker is right."""
@@ -61,19 +88,41 @@ class SpeakerRanker:
         return self._models["speech"].probabilities([features])[0]
 
 
+def head_features(chances: Sequence[float], odds: Sequence[float]) -> list[Features]:
+    """What two models say of each candidate: `chances` by the linear one, log-odds against nobody by the transformer."""
+    nobody = math.log(max(LEAST, 1 - sum(chances)))
+    return [
+        {"linear": math.log(max(LEAST, chance)) - nobody, "encoder": odd, "either": 1.0}
+        for chance, odd in zip(chances, odds, strict=True)
+    ]
+
+
+def antecedent_features(chances: Sequence[float], odds: Sequence[float]) -> list[Features]:
+    """The same of those whom a pronoun may mean. Of them the transformer, which learned to point at the pronoun, can only say
+    who is likelier than another."""
+    return head_features(chances, [odd - max(odds) for odd in odds])
+
+
 def answer_features(
-    best: float, rival: float, mention: float, candidate: Candidate, named: Named, before: float | None
+    best: float,
+    rival: float,
+    mention: float,
+    speech: float,
+    candidate: Candidate,
+    named: Named,
+    before: float | None,
 ) -> Features:
     """Features from which the probability that a name is right is read.
 
     `best` is how likely the name is by all that speaks for it, `rival` by how much the next one is, `mention` how likely the
-    mention that it was read from; `before` is the probability of the name for the quotation that this one goes on from, None
-    where it does not.
+    mention that it was read from, `speech` that the words are anybody's; `before` is the probability of the name for the
+    quotation that this one goes on from, None where it does not.
     """
     f: Features = {
         "best": _logit(best),
         "rival": _logit(rival),
         "mention": _logit(mention),
+        "speech": _logit(speech),
         f"way={named.way}": 1.0,
         f"rule={candidate.rule}": 1.0,
         f"kind={named.kind}": 1.0,
@@ -83,7 +132,7 @@ def answer_features(
         f[f"antecedent of {named.way}"] = _logit(named.probability)
     if before is not None:
         f["before"] = _logit(before)
-    if named.way in ("description", "owned"):
+    if named.way in ("description", "owned", "noun in view"):
         f[f"{named.way}&noun={noun_class(candidate.head.lower())}"] = 1.0
         f[f"head={candidate.head.lower()}"] = 1.0
     return f
@@ -119,5 +168,5 @@ def _sigmoid(x: float) -> float:
 
 
 def _logit(p: float) -> float:
-    p = max(1e-4, min(1 - 1e-4, p))
+    p = max(LEAST, min(1 - LEAST, p))
     return math.log(p / (1 - p))

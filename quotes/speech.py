@@ -23,6 +23,8 @@ _TERM = re.compile(
     re.IGNORECASE,
 )
 _NICKNAME_AFTER = re.compile(r"(?!(?:He|She|It|They|We|But|And|The|In|On|I|A|This|That)\b)[A-Z][a-z]+")
+# Between the marks of two quotations that stand in one list.
+_LISTED = re.compile(r"[”\"’']\s*(?:,|;)?\s*(?:and|or|&)?\s*[“\"‘']$")
 _SMALL = frozenset("a an the of in on at to for and or but nor with from by as is la de".split())
 _PERSONAL = frozenset("i i'm i've i'll we we're we've our my me us you your you're".split())
 
@@ -48,6 +50,14 @@ def speech_features(
         f[f"after={first_after[0].lower()}"] = 1.0
     title = bool(words) and words[0][:1].isupper() and all(w[:1].isupper() or w.lower() in _SMALL for w in words)
     f[f"title={title}&size={size}"] = 1.0
+    if last_before:
+        kind = last_before[-1].lower() if not last_before[-1][0].isalpha() else "word"
+        f[f"title={title}&before={kind}&size={size}"] = 1.0
+        f[f"capital={bool(words) and words[0][:1].isupper()}&before={kind}"] = 1.0
+        f[f"title={title}&before={last_before[-1].lower()}"] = 1.0
+    if _LISTED.search(text[max(0, span.start - 12) : span.start]):
+        f[f"listed&previous={previous_was_speech}"] = 1.0
+        f[f"listed&title={title}&previous={previous_was_speech}"] = 1.0
     f[f"capital={bool(words) and words[0][:1].isupper()}&size={size}"] = 1.0
     if title and _WORK.search(before):
         f["work"] = 1.0

@@ -137,7 +137,7 @@ def test_whoever_passes_words_on_is_kept(pipeline):
 def test_the_explanation_says_who_passes_the_words_on(pipeline, monkeypatch):
     text = "Ulf Orrin said that Nadia Velkamp had called the plan “absurd and late”."
 
-    def innermost(ranker, candidates):
+    def innermost(ranker, quotation, candidates, questions):
         return [(0.99, c) for c in candidates if c.relays]
 
     monkeypatch.setattr(SpeakerRanker, "rank", innermost)

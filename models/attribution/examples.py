@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -24,7 +24,10 @@ _Gold = Callable[[list[Candidate]], list[Span] | None]
 
 @dataclass(slots=True)
 class Example:
-    """A quotation of a training article with its candidates; `gold` is None where nobody is said to speak."""
+    """A quotation of a training article with its candidates.
+
+    `gold` is the mentions of its speaker; None where nobody speaks, or where nothing marks who of those who are mentioned does.
+    """
 
     article: int
     text: str
@@ -32,6 +35,7 @@ class Example:
     quotation: Quotation
     candidates: list[Candidate]
     gold: list[Span] | None
+    spoken: bool
     previous_was_speech: bool
 
     def right(self, candidate: Candidate) -> bool:
@@ -65,13 +69,20 @@ def annotate(article: polnear.GoldArticle, work: Path) -> Parse:
     return whole_names(article.text, parse)
 
 
-def examples(articles: list[polnear.GoldArticle], work: Path) -> list[Example]:
-    """All quotations of PolNeAR articles with their candidates."""
+def examples(
+    articles: list[polnear.GoldArticle], work: Path, read: Mapping[int, Callable[[Quotation], bool | None]]
+) -> list[Example]:
+    """All quotations of PolNeAR articles with their candidates.
+
+    `read` has, for the articles that a reader has gone through, whether a quotation is somebody's speech (None: not read).
+    PolNeAR's annotators gave many titles and terms a source, and left some speech without one.
+    """
     result = []
     for number, article in enumerate(articles):
         quotations, _ = find_quotations(article.text)
+        speech = read.get(number, lambda _: None)
         # PolNeAR's annotators marked single quotes too rarely to learn from
-        asked = [(q, partial(_gold_words, article, q)) for q in quotations if _double(article.text, q)]
+        asked = [(q, partial(_gold_words, article, q), speech(q)) for q in quotations if _double(article.text, q)]
         result += _of_article(number, article.text, annotate(article, work), quotations, asked)
     return result
 
@@ -89,25 +100,34 @@ def own_examples(first: int) -> list[Example]:
         parse = whole_names(text, english().annotate(text, quotations, partial(sentences_to_parse, quotations)))
         names = Names(text, parse, quotations, most_salient)
         answers = [(q, own.gold_of(article, q, gold)) for q in quotations]
-        asked = [(q, partial(own.right_mentions, answer, names=names)) for q, answer in answers if answer is not None]
+        asked = [
+            (q, partial(own.right_mentions, answer, names=names), None) for q, answer in answers if answer is not None
+        ]
         result += _of_article(number, text, parse, quotations, asked)
     return result
 
 
 def _of_article(
-    number: int, text: str, parse: Parse, quotations: Sequence[Quotation], asked: Sequence[tuple[Quotation, _Gold]]
+    number: int,
+    text: str,
+    parse: Parse,
+    quotations: Sequence[Quotation],
+    asked: Sequence[tuple[Quotation, _Gold, bool | None]],
 ) -> list[Example]:
-    """Examples of the quotations that are asked about; what was said before a quotation is taken from gold."""
+    """Examples of the quotations that are asked about, each with its gold and, where that is known better than by the gold,
+    whether it is speech; what was said before a quotation is taken from gold."""
     result = []
     finder = Candidates(text, quotations, parse)
     previous: Candidate | None = None
     before: Quotation | None = None
-    spoken = True
-    for quotation, gold in asked:
+    spoken_before = True
+    for quotation, gold_of, speech in asked:
         candidates = finder.of(quotation, previous, before)
-        example = Example(number, text, parse, quotation, candidates, gold(candidates), spoken)
+        gold = gold_of(candidates) if speech is not False else None
+        spoken = gold is not None if speech is None else speech
+        example = Example(number, text, parse, quotation, candidates, gold, spoken, spoken_before)
         result.append(example)
-        spoken = example.gold is not None
+        spoken_before = spoken
         right = [c for c in candidates if example.right(c)]
         if right:
             previous, before = right[0], quotation
@@ -122,6 +142,6 @@ def _double(text: str, quotation: Quotation) -> bool:
     return text[: quotation.start].rstrip()[-1:] in '“"„'
 
 
-def most_salient(rows: Sequence[Features]) -> list[float]:
+def most_salient(rows: Sequence[Features], words: Sequence[Span], mentions: Sequence[Span]) -> list[float]:
     """The choice of an antecedent before one is learned: the most salient person."""
     return [0.5, *[0.0] * (len(rows) - 1)]

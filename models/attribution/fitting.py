@@ -1,13 +1,12 @@
 """Linear models over sparse features, fitted and judged by cross-validation over articles."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from quotes.candidates import Features
@@ -62,23 +61,35 @@ def fit_choice(choices: Sequence[Choice], penalty: float) -> Pipeline:
     return make_pipeline(vectorizer, model)
 
 
-def choices_out_of_fold(choices: Sequence[Choice], groups: Sequence[object], penalty: float) -> list[list[float]]:
-    """For each choice the probabilities of its rows, from a model that has seen no choice of its group."""
-    chances: list[list[float]] = [[] for _ in choices]
-    for train, test in GroupKFold(FOLDS).split(choices, groups=groups):
-        ranker = LinearModel(fit_choice([choices[i] for i in train], penalty))
-        for i in test:
-            chances[i] = ranker.choice(choices[i][0])
-    return chances
+Folds = Sequence[Pipeline]
+"""Models that have each seen all groups but those of one fold; a group's fold is its number modulo `FOLDS`."""
 
 
-def out_of_fold(rows: Sequence[Features], labels: Sequence[bool], groups: Sequence[int], c: float) -> np.ndarray:
-    """For each row the probability of True from a model that has seen no row of its group; shape (rows,)."""
-    scores = np.zeros(len(rows))
-    for train, test in GroupKFold(FOLDS).split(rows, labels, groups):
-        model = fit_sparse([rows[i] for i in train], [labels[i] for i in train], c)
-        scores[test] = model.predict_proba([rows[i] for i in test])[:, 1]
-    return scores
+def left_out(groups: Sequence[int], fit: Callable[[list[int]], Pipeline]) -> Folds:
+    """For each fold a model that has not seen it; `fit` makes one from the positions that it may see."""
+    return [fit([i for i, group in enumerate(groups) if group % FOLDS != fold]) for fold in range(FOLDS)]
+
+
+def choices_left_out(choices: Sequence[Choice], groups: Sequence[int], penalty: float) -> Folds:
+    """For each fold a conditional logit that has seen no choice of it."""
+    return left_out(groups, lambda seen: fit_choice([choices[i] for i in seen], penalty))
+
+
+def choices_out_of_fold(choices: Sequence[Choice], groups: Sequence[int], models: Folds) -> list[list[float]]:
+    """For each choice the probabilities of its rows, from the model that has not seen its group."""
+    rankers = [LinearModel(model) for model in models]
+    return [rankers[group % FOLDS].choice(rows) for (rows, _), group in zip(choices, groups, strict=True)]
+
+
+def sparse_left_out(rows: Sequence[Features], labels: Sequence[bool], groups: Sequence[int], c: float) -> Folds:
+    """For each fold a logistic regression that has seen no row of it."""
+    return left_out(groups, lambda seen: fit_sparse([rows[i] for i in seen], [labels[i] for i in seen], c))
+
+
+def out_of_fold(rows: Sequence[Features], groups: Sequence[int], models: Folds) -> np.ndarray:
+    """For each row the probability of True from the model that has not seen its group; shape (rows,)."""
+    rankers = [LinearModel(model) for model in models]
+    return np.array([rankers[group % FOLDS].probabilities([row])[0] for row, group in zip(rows, groups, strict=True)])
 
 
 def reliability(scores: np.ndarray, labels: Sequence[bool], bins: int = 10) -> list[list[float]]:

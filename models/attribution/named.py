@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 
 from models.attribution.examples import most_salient
@@ -20,11 +19,13 @@ from models.attribution.fitting import (
     FOLDS,
     Choice,
     calibration_error,
+    choices_left_out,
     choices_out_of_fold,
     fit_choice,
     fit_sparse,
     out_of_fold,
     reliability,
+    sparse_left_out,
 )
 from models.attribution.polnear import GoldArticle
 from quotes.attribution import attribute
@@ -36,11 +37,13 @@ from quotes.names import Names
 from quotes.parsing import Parse
 from quotes.people import HE, SHE
 from quotes.pronouns import gender_of
-from quotes.ranker import SpeakerRanker
+from quotes.ranker import ANTECEDENT_ASKED_BELOW, LinearModel, SpeakerRanker, antecedent_features
+from quotes.speaker_encoder import Questions, SpeakerEncoder
 
 # Swept by cross-validation over these articles: the penalty over 0.1, 0.3, 1, 3, the inverse strength of regularisation over
 # 0.03, 0.1, 0.3, 1.
 PENALTY_ANTECEDENT, C_ANSWER = 1.0, 0.3
+PENALTY_HEAD = 0.1  # three weights on some hundred choices; not swept
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WHO = Path(__file__).resolve().parent.parent.parent / "seeds" / "speakers" / "polnear_train_who.jsonl"
 
@@ -61,6 +64,11 @@ class NamedArticle:
             (g for g in self.gold if g.overlaps(first)), key=lambda g: min(g.end, first.end) - g.start, default=None
         )
 
+    def is_speech(self, quotation: Quotation) -> bool | None:
+        """Whether somebody says the words; None where no reader has decided."""
+        gold = self.gold_of(quotation)
+        return None if gold is None else gold.who is not None
+
 
 def gold_by_article() -> dict[str, list[Gold]]:
     """The gold names, by the article's file name without its ending; spans are into the article as it was written."""
@@ -77,10 +85,24 @@ def named_article(article: GoldArticle, parse: Parse, gold: list[Gold]) -> Named
     return NamedArticle(article.stem, article.text, parse, moved)
 
 
-def pronouns(article: NamedArticle, right_mention: Callable[[Quotation, Span], bool]) -> list[Choice]:
-    """The choices behind the pronouns among the right mentions of an article's speakers; what was said before is taken from
-    gold."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An article with its gold names, what is a right mention in it, and models and an encoder that have not seen it."""
+
+    article: NamedArticle
+    is_right_mention: Callable[[Quotation, Span], bool]
+    mentions: dict[str, Pipeline]
+    encoder: SpeakerEncoder
+
+
+def pronouns(reading: Reading) -> list[tuple[Choice, list[float]]]:
+    """The choices behind the pronouns that stand for an article's speakers, with the encoder's odds of each candidate.
+
+    What was said before is taken from gold.
+    """
+    article = reading.article
     quotations, _ = find_quotations(article.text)
+    questions = Questions(quotations, article.parse, reading.encoder.pieces)
     candidates = Candidates(article.text, quotations, article.parse)
     names = Names(article.text, article.parse, quotations, most_salient)
     result = []
@@ -91,13 +113,14 @@ def pronouns(article: NamedArticle, right_mention: Callable[[Quotation, Span], b
             continue
         for candidate in candidates.of(quotation, None, None):
             word = candidate.mention.of(article.text).lower()
-            if word in HE | SHE and right_mention(quotation, candidate.mention):
+            if word in HE | SHE and reading.is_right_mention(quotation, candidate.mention):
                 gender = gender_of(word)
                 seen = names.in_view.in_sight(candidate.mention, gender, previous)
                 right = [is_right(one.cluster.name, gold) for one in seen]
                 if seen:
                     rows = names.in_view.features(candidate.mention, gender, previous, quotation.spans, seen)
-                    result.append((rows, right))
+                    question = questions.of(quotation.spans, [one.view.span for one in seen])
+                    result.append(((rows, right), reading.encoder.odds(question)))
                 break
         previous = next((c for c in names.clusters if is_right(c.name, gold)), previous)
     return result
@@ -106,8 +129,8 @@ def pronouns(article: NamedArticle, right_mention: Callable[[Quotation, Span], b
 class RecordingRanker(SpeakerRanker):
     """A ranker that trusts every name, and keeps the features by which it should not have."""
 
-    def __init__(self, models: dict[str, Any], settings: dict[str, float]) -> None:
-        super().__init__(models, {**settings, "speaker_threshold": 0.0})
+    def __init__(self, models: dict[str, Any], encoder: SpeakerEncoder, settings: dict[str, float]) -> None:
+        super().__init__(models, encoder, {**settings, "speaker_threshold": 0.0})
         self.asked: list[Features] = []
 
     def answer(self, features: Features) -> float:
@@ -116,8 +139,17 @@ class RecordingRanker(SpeakerRanker):
         return 1 / (1 + math.exp(-features["best"]))
 
 
-def answers(article: NamedArticle, ranker: RecordingRanker) -> list[tuple[Features, bool]]:
-    """For every name that is given where somebody speaks: the features of the answer, and whether the name is right."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A name that was given to the speaker of a quotation: by which features, whether somebody speaks, whether it is the one."""
+
+    features: Features
+    spoken: bool
+    right: bool
+
+
+def answers(article: NamedArticle, ranker: RecordingRanker) -> list[Given]:
+    """Every name that is given to a quotation whose speaker is known, or is known to be nobody."""
     quotations, _ = find_quotations(article.text)
     ranker.asked.clear()
     analysed = attribute(article.text, quotations, article.parse, ranker)
@@ -128,46 +160,62 @@ def answers(article: NamedArticle, ranker: RecordingRanker) -> list[tuple[Featur
             continue
         features = next(asked)
         gold = article.gold_of(quotation)
-        if gold is not None and gold.who is not None:
-            result.append((features, is_right(quotation.speaker.name, gold)))
+        if gold is not None:
+            spoken = gold.who is not None
+            result.append(Given(features, spoken, spoken and is_right(quotation.speaker.name, gold)))
     return result
 
 
-def fit(
-    articles: Sequence[tuple[NamedArticle, Callable[[Quotation, Span], bool]]],
-    mentions: dict[str, Pipeline],
-    settings: dict[str, float],
-) -> tuple[dict[str, Pipeline], dict[str, object]]:
-    """The models `antecedent` and `answer`, and their cross-validated scores.
-
-    `articles` come with a test of a right mention; `mentions` and `settings` are of a ranker that has not seen them.
-    """
-    of_article = [pronouns(article, is_right_mention) for article, is_right_mention in articles]
-    found = [choice for some in of_article for choice in some]
+def fit(readings: Sequence[Reading], settings: dict[str, float]) -> tuple[dict[str, Pipeline], dict[str, object]]:
+    """The models `antecedent` and `answer`, and their cross-validated scores."""
+    of_article = [pronouns(one) for one in readings]
+    found = [choice for some in of_article for choice, _ in some]
+    odds = [some_odds for some in of_article for _, some_odds in some]
     groups = [number for number, some in enumerate(of_article) for _ in some]
     antecedent = fit_choice(found, PENALTY_ANTECEDENT)
-    left_out: dict[int, Pipeline] = {}  # for each article, a model that has not seen it
-    for train, test in GroupKFold(FOLDS).split(found, groups=groups):
-        left_out |= dict.fromkeys((groups[i] for i in test), fit_choice([found[i] for i in train], PENALTY_ANTECEDENT))
-    chances = choices_out_of_fold(found, groups, PENALTY_ANTECEDENT)
-    meant = [right[int(np.argmax(chance))] for chance, (_, right) in zip(chances, found, strict=True)]
-    given: list[tuple[Features, bool]] = []
+    antecedents = choices_left_out(found, groups, PENALTY_ANTECEDENT)
+    linear = choices_out_of_fold(found, groups, antecedents)
+    asked = {
+        i: antecedent_features(chances, odds[i])
+        for i, chances in enumerate(linear)
+        if max(chances) < ANTECEDENT_ASKED_BELOW
+    }
+    head = fit_choice([(rows, found[i][1]) for i, rows in asked.items()], PENALTY_HEAD)
+    judge = LinearModel(head)
+    chances = [judge.choice(asked[i]) if i in asked else chance for i, chance in enumerate(linear)]
+    heads = {"antecedent_head": head}
+    given: list[Given] = []
     places: list[int] = []
-    for number, (article, _) in enumerate(articles):
-        ranker = RecordingRanker({**mentions, "antecedent": left_out.get(number, antecedent)}, settings)
-        found_here = answers(article, ranker)
+    for number, one in enumerate(readings):
+        models = {**one.mentions, **heads, "antecedent": antecedents[number % FOLDS]}
+        ranker = RecordingRanker(models, one.encoder, settings)
+        found_here = answers(one.article, ranker)
         given += found_here
         places += [number] * len(found_here)
-    rows, right = [row for row, _ in given], [ok for _, ok in given]
-    trust = out_of_fold(rows, right, places, C_ANSWER)
-    spoken = sum(gold.who is not None for article, _ in articles for gold in article.gold)
+    rows, right = [one.features for one in given], [one.right for one in given]
+    trust = out_of_fold(rows, places, sparse_left_out(rows, right, places, C_ANSWER))
+    everybody = sum(gold.who is not None for one in readings for gold in one.article.gold)
+    nobody = sum(gold.who is None for one in readings for gold in one.article.gold)
+    spoken, correct = np.array([one.spoken for one in given]), np.array(right)
     report: dict[str, object] = {
-        "pronouns": [len(meant), round(float(np.mean(meant)), 4)],
+        "pronouns": _share_right(found, chances),
+        "pronouns_linear_alone": _share_right(found, linear),
+        "pronouns_asked": round(len(asked) / len(found), 3),
         "answer_ece": round(calibration_error(trust, right), 4),
         "reliability": reliability(trust, right),
+        # of what somebody says, how much gets the right name and a wrong one; of what nobody says, how much gets a name
         "named": {
-            t: [round(float(np.sum((trust >= t) & (np.array(right) == ok))) / spoken, 4) for ok in (True, False)]
+            t: [
+                round(float(np.sum((trust >= t) & chosen)) / of, 4)
+                for chosen, of in ((correct, everybody), (spoken & ~correct, everybody), (~spoken, nobody))
+            ]
             for t in THRESHOLDS
         },
     }
-    return {"antecedent": antecedent, "answer": fit_sparse(rows, right, C_ANSWER)}, report
+    return {"antecedent": antecedent, **heads, "answer": fit_sparse(rows, right, C_ANSWER)}, report
+
+
+def _share_right(found: Sequence[Choice], chances: Sequence[Sequence[float]]) -> list[float]:
+    """How many choices there are, and in what share of them the likeliest one is right."""
+    right = [right[int(np.argmax(chance))] for chance, (_, right) in zip(chances, found, strict=True)]
+    return [len(right), round(float(np.mean(right)), 4)]

@@ -267,7 +267,8 @@ class Names:
                 otherwise = not told[id(chosen)] and any(w[0].isupper() for w in said)
                 way = "role, otherwise" if otherwise else "role"
                 return [Named(chosen.name, chosen.kind, f"the {head} is {chosen.name}", way, chosen)]
-            if re.match(r"the\b", words, re.IGNORECASE) or self.text[: span.start].lower().endswith(" the "):
+            before = self.text[max(0, span.start - 5) : span.start]
+            if re.match(r"the\b", words, re.IGNORECASE) or re.search(r"\bthe $", before, re.IGNORECASE):
                 last = previous.cluster if previous else None
                 meant = []
                 for one in self.in_view.antecedents(span, noun_gender(head), last, quoted, self._choose):

@@ -5,6 +5,7 @@ Gender is read only from the text (titles, role nouns, pronouns that can mean no
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -165,10 +166,10 @@ class People:
             for name in names
             if name_tokens(name) == cluster.tokens or same_but_misspelt(name_tokens(name), cluster.tokens)
         ]
-        return max(spelt, key=spelt.count, default=cluster.name)
+        return Counter(spelt).most_common(1)[0][0] if spelt else cluster.name
 
     def _with_given_name(self, surname: str) -> str:
-        """The full name where the text has one before the surname that the tagger missed, and only one: “Rich Heffley, …”."""
+        """The full name where the text has one before the surname that the tagger missed, and only one: “Bo Heffley, …”."""
         found = set()
         body = self.text.find("\n") + 1  # a headline's capitals say nothing
         for match in re.compile(rf"\b([A-Z][a-z]+(?: [A-Z]\.)?) {re.escape(surname)}\b").finditer(self.text, body):

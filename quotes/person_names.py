@@ -67,7 +67,7 @@ def same_person(one: Iterable[str], other: Iterable[str]) -> bool:
 
 
 def same_but_misspelt(one: list[str], other: list[str]) -> bool:
-    """Whether two names differ by a letter within a long given name: “Hillary” and “Hilary”, but not “Daniel” and “Daniela”."""
+    """Whether two names differ by a letter within a long given name: “Marlene” and “Marlenne”, but not “Daniel” and “Daniela”."""
     if len(one) != len(other) or one[1:] != other[1:]:
         return False
     shorter, longer = sorted((one[0], other[0]), key=len)

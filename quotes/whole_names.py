@@ -17,7 +17,7 @@ _LONGEST = 4  # words of a name that was taken for a place or an organisation
 _NO_PERSON = re.compile(r"(?:Sen|Rep|Gov|Gen|Lt|Col|Sgt|Capt|Adm|Prof|Dr|Mr|Mrs|Ms|Rev)s?\.?$|@")
 _TITLED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr)\. ((?:[A-Z]\. )?[A-Z][^\W\d_]+(?:[-’'][A-Z][^\W\d_]+)*)")
 _DATE = re.compile(r"(?:[A-Z][a-z]+\.? )?\d{1,2},? (?=[A-Z])")  # “Feb. 28 Orrin”
-_BEFORE = re.compile(r"(?:(?<=[^\w.])|^)(?:[A-Z]\. ?)+$")  # “C. ” before “Boyden Gray”
+_BEFORE = re.compile(r"(?:(?<=[^\w.])|^)(?:[A-Z]\. ?)+$")  # “C. ” before “Boyd Orrin”
 _AFTER = re.compile(r",? (?:Jr\.|Sr\.|III?\b|IV\b)")
 _SUFFIX = re.compile(r"(?:Jr|Sr|II|III|IV)\.?$")
 
@@ -54,7 +54,7 @@ def _parted(text: str, entity: Entity) -> Iterator[Entity]:
 
 
 def _lengthened(text: str, entity: Entity) -> Entity:
-    """A person's name with the initials before it and the suffix after it, without a date: “C. Boyden Gray”, “Tom Orrin III”."""
+    """A person's name with the initials before it and the suffix after it, without a date: “C. Boyd Orrin”, “Tom Orrin III”."""
     if entity.type != "PERSON":
         return entity
     start, end = entity.span.start, entity.span.end

@@ -75,6 +75,11 @@ def untrained(make: Callable[[], Network], seed: int) -> Network:
     return network
 
 
+def precision() -> torch.autocast:
+    """What losses are to be computed in: bfloat16 where the processor multiplies in it, else single precision."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+
+
 def fine_tune(
     network: Encoder,
     batches: Callable[[], Iterator[Any]],

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from quotes.document import Quotation, Span
 from quotes.parsing import Parse
-from quotes.transformer import END, HIDDEN, START, Encoder, WordPieces, load_weights, packed_network, padded
+from quotes.transformer import END, HIDDEN, START, Encoder, WordPieces, load_weights, packed_network
 
 # Pieces read before the quotation and after it, and layers. On a third of PolNeAR train, learned from the rest, 110 and 80 with
 # all six of MiniLM's layers read no better (93.4 % against 94.2), and take three times as long.
@@ -42,6 +42,11 @@ class Question:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def own(self) -> list[int]:
+        """The places of the quotation asked about."""
+        return [place for place, kind in enumerate(self.kinds) if kind == _OWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,26 +131,33 @@ class SpeakerNetwork(Encoder):
         self.nobody, self.nobody_score = nn.Linear(2 * HIDDEN, HIDDEN), nn.Linear(HIDDEN, 1)
         self.absent = nn.Parameter(torch.zeros(HIDDEN))  # stands for a mention too far away to be read
 
-    def forward(
-        self, ids: Tensor, kinds: Tensor, mask: Tensor, mentions: Sequence[Sequence[list[int]]]
-    ) -> list[Tensor]:
+    def forward(self, questions: Sequence[Question]) -> list[Tensor]:
         """For each question the log-odds of each of its mentions against nobody, of shape (mentions,)."""
-        states = self.read(ids, kinds, mask)
-        own = (kinds == _OWN).to(states.dtype).unsqueeze(-1)
-        quoted = (states * own).sum(dim=1) / own.sum(dim=1).clamp(min=1)
-        first = states[:, 0]
-        rows = []
-        for number, places in enumerate(mentions):
-            for found in places:
-                seen = states[number, found] if found else self.absent.to(states.dtype).unsqueeze(0)
-                rows.append(torch.cat([seen.mean(dim=0), seen[-1], quoted[number], first[number]]))
-        read = torch.tanh(self.nobody(self.dropout(torch.cat([quoted, first], dim=1))))
-        nobody = self.nobody_score(read)[:, 0]
-        if not rows:
-            return [nobody[:0] for _ in mentions]
-        scores = self.mention_score(torch.tanh(self.mention(self.dropout(torch.stack(rows)))))[:, 0]
-        parts = scores.split([len(places) for places in mentions])
-        return [part - score for part, score in zip(parts, nobody, strict=True)]
+        found = []
+        for states, question in zip(self.read(questions, _looked_at(questions)), questions, strict=True):
+            quoted = states[question.own] if question.own else states.new_zeros(1, HIDDEN)
+            around = torch.cat([quoted.mean(dim=0), states[0]])
+            nobody = self.nobody_score(torch.tanh(self.nobody(self.dropout(around))))
+            rows = []
+            for places in question.mentions:
+                seen = states[places] if places else self.absent.to(states.dtype).unsqueeze(0)
+                rows.append(torch.cat([seen.mean(dim=0), seen[-1], around]))
+            if rows:
+                scores = self.mention_score(torch.tanh(self.mention(self.dropout(torch.stack(rows)))))[:, 0]
+                found.append(scores - nobody)
+            else:
+                found.append(nobody[:0])
+        return found
+
+
+def _looked_at(questions: Sequence[Question]) -> Tensor:
+    """The pieces whose states are scored, counted through all questions."""
+    start, chosen = 0, []
+    for question in questions:
+        places = {0, *question.own, *(place for found in question.mentions for place in found)}
+        chosen += [start + place for place in sorted(places)]
+        start += len(question)
+    return torch.tensor(chosen)
 
 
 class SpeakerEncoder:
@@ -167,6 +179,6 @@ class SpeakerEncoder:
     def odds(self, question: Question) -> list[float]:
         """The log-odds that each mention is the speaker's, against nobody."""
         with torch.inference_mode():
-            (scores,) = self._network(*padded([(question.ids, question.kinds)]), [question.mentions])
+            (scores,) = self._network([question])
         odds: list[float] = scores.double().tolist()
         return odds

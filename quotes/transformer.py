@@ -6,7 +6,7 @@ same numbers.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from tokenizers import Tokenizer
@@ -21,8 +21,7 @@ REMEMBERED = 50_000  # words
 
 HIDDEN = 384
 _HEADS, _INNER, _PIECES, _PLACES = 12, 1536, 30522, 512
-# [PAD], [CLS], [SEP] in the tokeniser's vocabulary
-PAD, START, END = 0, 101, 102
+START, END = 101, 102  # [CLS] and [SEP] in the tokeniser's vocabulary
 
 
 class WordPieces:
@@ -59,23 +58,36 @@ class Layer(nn.Module):
         self.attention_norm, self.norm = nn.LayerNorm(HIDDEN, eps=1e-12), nn.LayerNorm(HIDDEN, eps=1e-12)
         self.dropout = nn.Dropout(0.1)
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        """States of shape (questions, pieces, hidden); `mask` is true where there is a piece, None if there is one everywhere."""
-        query, key, value = self.attended(states).unflatten(-1, (3 * _HEADS, -1)).transpose(1, 2).chunk(3, dim=1)
-        seen = self._attention(query, key, value, None if mask is None else mask[:, None, None, :])
-        states = self.attention_norm(states + self.dropout(self.joined(seen.transpose(1, 2).flatten(2))))
+    def forward(self, states: Tensor, lengths: Sequence[int], wanted: Tensor | None = None) -> Tensor:
+        """States of shape (pieces, hidden): those of several questions one after the other, of so many pieces each. With `wanted`,
+        only the new states of these rows."""
+        seen = torch.cat([self._attention(three) for three in self.attended(states).split(list(lengths))])
+        if wanted is not None:
+            seen, states = seen[wanted], states[wanted]
+        states = self.attention_norm(states + self.dropout(self.joined(seen)))
         changed: Tensor = self.norm(states + self.dropout(self.outer(functional.gelu(self.inner(states)))))
         return changed
 
-    def _attention(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        if not self.training:
-            return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        # torch's own function takes six times as long to learn through on a processor
-        scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)
-        if mask is not None:
-            scores = scores.masked_fill(~mask, -1e4)
-        seen: Tensor = scores.softmax(dim=-1) @ value
-        return seen
+    def _attention(self, three: Tensor) -> Tensor:
+        """What each piece of one question sees; `three` has its queries, keys and values, of shape (pieces, 3 * hidden)."""
+        query, key, value = three.unflatten(-1, (3 * _HEADS, -1)).transpose(0, 1).unsqueeze(0).chunk(3, dim=1)
+        if self.training:  # torch's own function takes six times as long to learn through on a processor
+            seen = (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(dim=-1) @ value
+        else:
+            seen = functional.scaled_dot_product_attention(query, key, value)
+        return seen[0].transpose(0, 1).flatten(1)
+
+
+class Asked(Protocol):
+    """A question: ids of word pieces and the kind of each."""
+
+    @property
+    def ids(self) -> list[int]:
+        """Rows of the tokeniser's vocabulary."""
+
+    @property
+    def kinds(self) -> list[int]:
+        """A number below the network's number of kinds for each piece."""
 
 
 class Encoder(nn.Module):
@@ -89,30 +101,51 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Layer() for _ in range(layers))
         self.dropout = nn.Dropout(0.1)
 
-    def read(self, ids: Tensor, kinds: Tensor, mask: Tensor) -> Tensor:
-        """The states of pieces, of shape (questions, pieces, hidden); all arguments are of shape (questions, pieces)."""
-        states: Tensor = self.pieces(ids) + self.places.weight[: ids.shape[1]] + self.kinds(kinds)
+    def read(self, questions: Sequence[Asked], wanted: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The states of each question's pieces, of shape (pieces, hidden). With `wanted`, which numbers the pieces of all questions
+        through, the last layer is spared those of the others, which come out as 0.
+
+        The questions share the linear maps and nothing else: to the last digit they are read as if each were alone.
+        """
+        lengths = [len(question.ids) for question in questions]
+        ids, kinds, places = (
+            torch.tensor([number for one in rows for number in one])
+            for rows in ([q.ids for q in questions], [q.kinds for q in questions], [range(n) for n in lengths])
+        )
+        states: Tensor = self.pieces(ids) + self.places(places) + self.kinds(kinds)
         states = self.dropout(self.norm(states))
-        seen = None if bool(mask.all()) else mask
-        for layer in self.layers:
-            states = layer(states, seen)
-        return states
+        *lower, last = self.layers
+        for layer in lower:
+            states = layer(states, lengths)
+        changed = last(states, lengths, wanted)
+        if wanted is not None:
+            changed = torch.zeros_like(states, dtype=changed.dtype).index_copy(0, wanted, changed)
+        return changed.split(lengths)
 
 
 class _PackedLinear(nn.Module):
-    """A linear map with 8-bit weights. What comes in is rounded to 8 bits too: the largest number of each piece is 127."""
+    """A linear map with 8-bit weights. What comes in is rounded to 8 bits too: the largest number of each piece is 127.
+
+    Where the processor multiplies 8-bit integers, it does; elsewhere torch does that in a loop that takes twenty times as long as
+    products in single precision, which hold the same integers and so the same sums.
+    """
+
+    _integers = torch.cpu._is_vnni_supported()
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.weight, self.scale, self.bias = weight.t(), scale.flatten(), bias
 
     def forward(self, states: Tensor) -> Tensor:
-        """The map of states of shape (questions, pieces, width)."""
-        rows = states.flatten(0, 1)
-        scale = rows.abs().amax(dim=1, keepdim=True).clamp_(min=1e-12).div_(127)
-        products = torch._int_mm(rows.div(scale).round_().to(torch.int8), self.weight).float()
+        """The map of states of shape (pieces, width)."""
+        scale = states.abs().amax(dim=1, keepdim=True).clamp_(min=1e-12).div_(127)
+        rounded = states.div(scale).round_()
+        if self._integers:
+            products = torch._int_mm(rounded.to(torch.int8), self.weight).float()
+        else:
+            products = rounded @ self.weight.float()
         mapped: Tensor = torch.addcmul(self.bias, products.mul_(scale), self.scale)
-        return mapped.reshape(*states.shape[:2], -1)
+        return mapped
 
 
 class _PackedEmbedding(nn.Module):
@@ -161,17 +194,6 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
         return load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise ArtefactAltered(f"{folder / WEIGHTS} holds no weights ({error}); train it anew") from error
-
-
-def padded(questions: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Tensor, Tensor, Tensor]:
-    """From each question's ids and kinds of pieces: ids, kinds, and where there are any, each of shape (questions, longest)."""
-    longest = max(len(ids) for ids, _ in questions)
-    all_ids = torch.full((len(questions), longest), PAD)
-    all_kinds = torch.zeros_like(all_ids)
-    for row, (ids, kinds) in enumerate(questions):
-        all_ids[row, : len(ids)] = torch.tensor(ids)
-        all_kinds[row, : len(kinds)] = torch.tensor(kinds)
-    return all_ids, all_kinds, all_ids != PAD
 
 
 def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:

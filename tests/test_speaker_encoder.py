@@ -15,7 +15,7 @@ from quotes.document import Span
 from quotes.errors import ArtefactAltered
 from quotes.marks import find_quotations
 from quotes.speaker_encoder import AFTER, BEFORE, LONGEST_QUOTATION, Questions, SpeakerEncoder, SpeakerNetwork
-from quotes.transformer import PIECES, WEIGHTS, padded, unpacked
+from quotes.transformer import PIECES, WEIGHTS, unpacked
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ def test_packed_network_answers_like_the_one_in_single_precision(asked, encoder)
     network.load_state_dict(unpacked(encoder.weights))
     network.eval()
     with torch.inference_mode():
-        (exact,) = network(*padded([(question.ids, question.kinds)]), [question.mentions])
+        (exact,) = network([question])
     odds = encoder.odds(question)
     assert odds == pytest.approx(exact.tolist(), abs=0.5)
     assert odds[0] > max(0, odds[1])

@@ -15,7 +15,7 @@ from quotes.document import Span
 from quotes.errors import ArtefactAltered
 from quotes.stance_encoder import LONGEST, Network, StanceEncoder
 from quotes.stance_features import StanceQuestion, Token, expressions, tokenise
-from quotes.transformer import PIECES, WEIGHTS, padded, unpacked
+from quotes.transformer import PIECES, WEIGHTS, unpacked
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +74,15 @@ def test_packed_network_reads_like_the_one_in_single_precision(encoder):
         encoder.reader.read([]),
     ]
     with torch.inference_mode():
-        exact = network(*padded([(one.ids, one.kinds) for one in questions])).softmax(dim=1).numpy()
+        exact = network(questions).softmax(dim=1).numpy()
     assert encoder.probabilities(questions) == pytest.approx(exact, abs=0.05)
+
+
+def test_questions_read_together_get_the_answers_that_each_gets_alone(encoder):
+    texts = ["“We reject any ceasefire,” the general said.", "“No,” she said.", "It rained.", "They “will” stop, he wrote."]
+    questions = [encoder.reader.read(tokens_of(text)) for text in texts * 6]
+    alone = [encoder.probabilities([question])[0].tolist() for question in questions]
+    assert encoder.probabilities(questions).tolist() == alone
 
 
 @pytest.mark.parametrize("change", ["missing", "shape", "no file of weights"])

@@ -1,8 +1,10 @@
 """The transformer that both encoders share: its weights on the disk, and its attention."""
 
+import pytest
 import torch
+from torch import nn
 
-from quotes.transformer import HIDDEN, Layer, packed, padded, unpacked
+from quotes.transformer import HIDDEN, Layer, _PackedLinear, packed, unpacked
 
 
 def test_packed_weights_come_back_as_they_were_to_a_hundredth():
@@ -18,17 +20,26 @@ def test_learning_and_reading_attend_alike():
     torch.manual_seed(1)
     layer = Layer()
     layer.dropout.p = 0.0
-    states = torch.randn(2, 9, HIDDEN)
-    mask = torch.tensor([[True] * 9, [True] * 5 + [False] * 4])
+    states = torch.randn(14, HIDDEN)
     with torch.inference_mode():
-        learning, reading = layer.train()(states, mask), layer.eval()(states, mask)
-        alone = layer(states[1:, :5], None)
-    assert torch.allclose(learning[mask], reading[mask], atol=1e-4)
-    assert torch.allclose(reading[1:, :5], alone, atol=1e-4)
+        learning, reading = layer.train()(states, [9, 5]), layer.eval()(states, [9, 5])
+        alone = layer(states[9:], [5])
+        chosen = layer(states, [9, 5], torch.tensor([2, 11]))
+    assert torch.allclose(learning, reading, atol=1e-4)
+    assert torch.allclose(reading[9:], alone, atol=1e-4)
+    assert torch.allclose(reading[[2, 11]], chosen, atol=1e-4)
 
 
-def test_shorter_questions_are_padded_and_masked():
-    ids, kinds, mask = padded([([101, 7, 102], [0, 1, 0]), ([101, 102], [0, 0])])
-    assert ids.tolist() == [[101, 7, 102], [101, 102, 0]]
-    assert kinds.tolist() == [[0, 1, 0], [0, 0, 0]]
-    assert mask.tolist() == [[True, True, True], [True, True, False]]
+@pytest.mark.parametrize("integers", [True, False])
+def test_packed_maps_are_the_same_on_every_processor(monkeypatch, integers):
+    torch.manual_seed(1)
+    map_ = nn.Linear(1536, 384)
+    weights = packed({"weight": map_.weight.detach()})
+    states = torch.randn(7, 1536)
+    monkeypatch.setattr(_PackedLinear, "_integers", integers)
+    mapped = _PackedLinear(weights["weight"], weights["weight.scale"], map_.bias.detach())(states)
+    scale = states.abs().amax(dim=1, keepdim=True) / 127
+    sums = (states / scale).round().double() @ weights["weight"].double().t()
+    exact = sums * scale * weights["weight.scale"].flatten() + map_.bias
+    assert torch.allclose(mapped.double(), exact, atol=1e-6)
+    assert (mapped - map_(states)).abs().max() < 0.05

@@ -13,7 +13,7 @@ from models import minilm
 from models.attribution.examples import Example
 from quotes.marks import find_quotations
 from quotes.speaker_encoder import Question, Questions, SpeakerEncoder, SpeakerNetwork
-from quotes.transformer import WordPieces, packed, padded
+from quotes.transformer import WordPieces, packed
 
 EPOCHS, BATCH, SEED = 2, 16, 20261128
 SETTINGS = {**minilm.SETTINGS, "epochs": EPOCHS, "batch": BATCH}
@@ -58,9 +58,8 @@ def _fine_tune(network: SpeakerNetwork, asked: Sequence[Question], right: Sequen
         return iter(minilm.batches_of([len(question) for question in asked], BATCH, chance))
 
     def loss(batch: list[int]) -> torch.Tensor:
-        chosen = [asked[i] for i in batch]
-        with torch.autocast("cpu", torch.bfloat16):
-            odds = network(*padded([(q.ids, q.kinds) for q in chosen]), [q.mentions for q in chosen])
+        with minilm.precision():
+            odds = network([asked[i] for i in batch])
         # the negative log-likelihood of the right mentions together, or of nobody, as of a conditional logit
         return torch.stack([_cost(one.float(), right[i]) for one, i in zip(odds, batch, strict=True)]).mean()
 

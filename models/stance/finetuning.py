@@ -13,7 +13,7 @@ from torch import nn
 
 from models import minilm
 from quotes.stance_encoder import LONGEST, Network, Pieces, StanceEncoder
-from quotes.transformer import padded, unpacked
+from quotes.transformer import unpacked
 
 EPOCHS, BATCH, SMOOTHING = 2, 24, 0.05
 LEAST_STEPS = 60  # where there are few quotations they are read more often
@@ -60,8 +60,8 @@ def fine_tune(
     def loss(batch: tuple[list[int], list[Pieces]]) -> torch.Tensor:
         chosen, seen = batch
         wanted, weight = torch.tensor([labels[i] for i in chosen]), torch.tensor([weights[i] for i in chosen])
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(*padded([(question.ids, question.kinds) for question in seen]))
+        with minilm.precision():
+            logits = network(seen)
         each = nn.functional.cross_entropy(logits.float(), wanted, reduction="none", label_smoothing=SMOOTHING)
         return (each * weight).sum() / weight.sum()
 

@@ -59,8 +59,10 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, states: Tensor, lengths: Sequence[int], wanted: Tensor | None = None) -> Tensor:
-        """States of shape (pieces, hidden): those of several questions one after the other, of so many pieces each. With `wanted`,
-        only the new states of these rows."""
+        """States of shape (pieces, hidden): those of several questions one after the other, of so many pieces each.
+
+        With `wanted`, only the new states of these rows.
+        """
         seen = torch.cat([self._attention(three) for three in self.attended(states).split(list(lengths))])
         if wanted is not None:
             seen, states = seen[wanted], states[wanted]
@@ -75,7 +77,8 @@ class Layer(nn.Module):
             seen = (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(dim=-1) @ value
         else:
             seen = functional.scaled_dot_product_attention(query, key, value)
-        return seen[0].transpose(0, 1).flatten(1)
+        by_piece: Tensor = seen[0].transpose(0, 1).flatten(1)
+        return by_piece
 
 
 class Asked(Protocol):
@@ -102,10 +105,10 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(0.1)
 
     def read(self, questions: Sequence[Asked], wanted: Tensor | None = None) -> tuple[Tensor, ...]:
-        """The states of each question's pieces, of shape (pieces, hidden). With `wanted`, which numbers the pieces of all questions
-        through, the last layer is spared those of the others, which come out as 0.
+        """The states of each question's pieces, of shape (pieces, hidden).
 
-        The questions share the linear maps and nothing else: to the last digit they are read as if each were alone.
+        With `wanted`, which numbers the pieces of all questions through, the last layer is spared those of the others, which come
+        out as 0. The questions share the linear maps and nothing else: to the last digit each is read as if it were alone.
         """
         lengths = [len(question.ids) for question in questions]
         ids, kinds, places = (
@@ -117,10 +120,11 @@ class Encoder(nn.Module):
         *lower, last = self.layers
         for layer in lower:
             states = layer(states, lengths)
-        changed = last(states, lengths, wanted)
+        changed: Tensor = last(states, lengths, wanted)
         if wanted is not None:
             changed = torch.zeros_like(states, dtype=changed.dtype).index_copy(0, wanted, changed)
-        return changed.split(lengths)
+        each: tuple[Tensor, ...] = changed.split(lengths)
+        return each
 
 
 class _PackedLinear(nn.Module):
@@ -139,13 +143,14 @@ class _PackedLinear(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """The map of states of shape (pieces, width)."""
         scale = states.abs().amax(dim=1, keepdim=True).clamp_(min=1e-12).div_(127)
-        rounded = states.div(scale).round_()
-        if self._integers:
-            products = torch._int_mm(rounded.to(torch.int8), self.weight).float()
-        else:
-            products = rounded @ self.weight.float()
+        products = self._products(states.div(scale).round_())
         mapped: Tensor = torch.addcmul(self.bias, products.mul_(scale), self.scale)
         return mapped
+
+    def _products(self, rounded: Tensor) -> Tensor:
+        if self._integers:
+            return torch._int_mm(rounded.to(torch.int8), self.weight).float()
+        return rounded @ self.weight.float()
 
 
 class _PackedEmbedding(nn.Module):

@@ -79,7 +79,12 @@ def test_packed_network_reads_like_the_one_in_single_precision(encoder):
 
 
 def test_questions_read_together_get_the_answers_that_each_gets_alone(encoder):
-    texts = ["“We reject any ceasefire,” the general said.", "“No,” she said.", "It rained.", "They “will” stop, he wrote."]
+    texts = [
+        "“We reject any ceasefire,” the general said.",
+        "“No,” she said.",
+        "It rained.",
+        "They “will” stop, he wrote.",
+    ]
     questions = [encoder.reader.read(tokens_of(text)) for text in texts * 6]
     alone = [encoder.probabilities([question])[0].tolist() for question in questions]
     assert encoder.probabilities(questions).tolist() == alone

@@ -58,12 +58,12 @@ class Layer(nn.Module):
         self.attention_norm, self.norm = nn.LayerNorm(HIDDEN, eps=1e-12), nn.LayerNorm(HIDDEN, eps=1e-12)
         self.dropout = nn.Dropout(0.1)
 
-    def forward(self, states: Tensor, lengths: Sequence[int], wanted: Tensor | None = None) -> Tensor:
+    def forward(self, states: Tensor, lengths: list[int], wanted: Tensor | None = None) -> Tensor:
         """States of shape (pieces, hidden): those of several questions one after the other, of so many pieces each.
 
         With `wanted`, only the new states of these rows.
         """
-        seen = torch.cat([self._attention(three) for three in self.attended(states).split(list(lengths))])
+        seen = torch.cat([self._attention(three) for three in torch.split(self.attended(states), lengths)])
         if wanted is not None:
             seen, states = seen[wanted], states[wanted]
         states = self.attention_norm(states + self.dropout(self.joined(seen)))
@@ -72,7 +72,7 @@ class Layer(nn.Module):
 
     def _attention(self, three: Tensor) -> Tensor:
         """What each piece of one question sees; `three` has its queries, keys and values, of shape (pieces, 3 * hidden)."""
-        query, key, value = three.unflatten(-1, (3 * _HEADS, -1)).transpose(0, 1).unsqueeze(0).chunk(3, dim=1)
+        query, key, value = three.reshape(len(three), 3 * _HEADS, -1).transpose(0, 1).unsqueeze(0).chunk(3, dim=1)
         if self.training:  # torch's own function takes six times as long to learn through on a processor
             seen = (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(dim=-1) @ value
         else:
@@ -123,8 +123,7 @@ class Encoder(nn.Module):
         changed: Tensor = last(states, lengths, wanted)
         if wanted is not None:
             changed = torch.zeros_like(states, dtype=changed.dtype).index_copy(0, wanted, changed)
-        each: tuple[Tensor, ...] = changed.split(lengths)
-        return each
+        return torch.split(changed, lengths)
 
 
 class _PackedLinear(nn.Module):

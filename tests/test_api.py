@@ -281,7 +281,7 @@ ANY_JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANY_JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50))
 async def test_no_body_makes_the_service_fail(body):
     async with service() as client:

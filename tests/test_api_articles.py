@@ -282,7 +282,7 @@ async def test_identifiers_that_cannot_be_used(model, id):
         assert_problem(await client.delete(f"/v1/articles/{id}"), 422, "bad-article-id")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(IDS.filter(lambda id: id not in (".", "..")))
 async def test_every_identifier_is_found_again(model, id):
     async with service(lambda: model) as client:

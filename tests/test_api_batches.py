@@ -222,7 +222,7 @@ async def test_sent_again_with_its_key_it_is_the_same_batch(model):
     assert model.times(FIRST) == 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(ANY_JSON, min_size=1, max_size=5))
 async def test_no_article_makes_a_batch_fail(model, articles):
     content = json.dumps({"articles": articles}).encode()

@@ -147,7 +147,7 @@ ANY_BODY = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANY_BODY.map(lambda value: json.dumps(value).encode()))
 async def test_no_body_makes_the_service_fail(body):
     async with service(Labeller) as client:

@@ -373,7 +373,7 @@ async def test_two_keys_are_refused():
         assert_problem(await client.post(URL, json={"text": "x"}, headers=headers), 400, "bad-idempotency-key")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.binary(max_size=300).filter(lambda key: not set(key) & set(b"\0\r\n")))
 async def test_no_key_makes_the_service_fail(key):
     async with service() as client:

@@ -103,7 +103,7 @@ async def test_the_length_is_a_setting(monkeypatch):
 ANY_BODY = st.fixed_dictionaries({}, optional={"quotation": LABEL_VALUES, "context": VALUES, "id": VALUES})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(ANY_BODY.map(lambda value: json.dumps(value).encode()))
 async def test_no_body_makes_the_service_fail(body):
     async with service(Reasoning) as client:

@@ -163,7 +163,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(PIECES, min_size=1, max_size=14))
 def test_any_text_is_analysed_with_spans_inside_it(pipeline, pieces):
     text = "".join(pieces)

@@ -59,7 +59,7 @@ label_numbers = st.integers(0, 3)
 shares = st.tuples(*[st.integers(1, 100)] * 4).map(lambda parts: tuple(part / sum(parts) for part in parts))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(label_numbers, label_numbers, shares), min_size=1, max_size=60))
 def test_scores_are_those_of_scikit_learn(rows):
     gold, given_labels, probabilities = (list(column) for column in zip(*rows, strict=True))
@@ -88,7 +88,7 @@ def test_scores_are_those_of_scikit_learn(rows):
     assert metrics.scores.brier.value == pytest.approx(brier)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1, max_size=40))
 def test_agreement_is_that_of_scikit_learn_and_krippendorff(pairs):
     firsts, seconds = (list(column) for column in zip(*pairs, strict=True))
@@ -325,7 +325,7 @@ def test_a_test_set_without_rows_is_refused():
         measured([], [])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(label_numbers, label_numbers, st.integers(0, 3)), min_size=1, max_size=30))
 def test_every_interval_is_a_pair_of_numbers(rows):
     gold, given_labels, groups = (list(column) for column in zip(*rows, strict=True))

@@ -20,7 +20,7 @@ JSON = {"Content-Type": "application/json"}
 
 def thorough(examples):
     """So many examples, the same every time."""
-    return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    return settings(max_examples=examples, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

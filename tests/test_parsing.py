@@ -67,7 +67,7 @@ def test_only_wanted_sentences_are_parsed(english):
     assert [w.relation for w in parse.sentences[1].words if w.text == "Daremont"] == ["nsubj"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.sampled_from("ab Z.,?’'“”\"-—\n\r\u00a0\u0301\U0001f600é5("), max_size=80))
 def test_any_text_keeps_its_offsets(english, text):
     place = 0

@@ -165,7 +165,7 @@ def assert_inside(analysis: Analysis) -> None:
     assert all(0 <= place.start < place.end <= size for place in places)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=miniatures)
 def test_any_article_is_analysed_alike_however_it_is_spelt(pipeline, text):
     text = with_line_feeds(unicodedata.normalize("NFC", text))

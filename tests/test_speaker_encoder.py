@@ -69,7 +69,7 @@ def test_a_mention_too_far_away_has_no_place(asked):
     assert questions.of(quotations[0].spans, [Span(0, 11)]).mentions == [[]]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.sampled_from(

@@ -62,6 +62,9 @@ WRITTEN = [
         "news_look",
         "press_cut",
         "press_passages",
+        "press_held_back",
+        "press_more",
+        "verdicts",
     )
 ]
 SEED = 20240325

@@ -130,7 +130,7 @@ def test_where_browsers_differ_there_is_no_range(page, html, certain):
         assert_there(page, html, found)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(html=fragments | pages)
 @example("<dd><b>one<dd>“two")
 @example("<p><noscript><p></noscript>one")

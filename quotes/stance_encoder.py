@@ -22,7 +22,7 @@ LONGEST = 160  # pieces; 1 in 100 news contexts is longer
 _MARK = 1000  # the quotation mark in the tokeniser's vocabulary
 _PLACEHOLDERS = {NAME: 1, NUMBER: 2}  # pieces that the tokeniser never makes
 _EXPRESSIONS = ("", "STOP", "ON", "FIGHT")
-_LAYERS = 4  # of MiniLM's six, which read no better and take half as long again: see models/stance/README.md
+_LAYERS = 4  # of MiniLM's six: see models/stance/README.md
 _KINDS = 2 * len(_EXPRESSIONS)  # twice the expression, and one more inside the quotation
 
 

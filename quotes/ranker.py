@@ -23,9 +23,9 @@ from quotes.speaker_encoder import Questions, SpeakerEncoder
 FILE = "attribution.skops"
 # skops itself trusts scikit-learn's and numpy's own types; nothing else is needed, and nothing else is let in.
 TRUSTED: list[str] = []
-# The transformer is asked where the likeliest candidate, or the likeliest antecedent, has less than this: see
+# The transformer is asked where the likeliest candidate, nobody, and the likeliest antecedent have less than these: see
 # models/attribution/README.md for what other bounds give and take.
-ASKED_BELOW, ANTECEDENT_ASKED_BELOW = 0.6, 0.85
+_ASKED_BELOW, _NOBODY_ASKED_BELOW, ANTECEDENT_ASKED_BELOW = 0.6, 0.8, 0.85
 LEAST = 1e-4  # probabilities are not taken for less
 
 
@@ -63,7 +63,7 @@ class SpeakerRanker:
     ) -> list[tuple[float, Candidate]]:
         """The candidates with the probability that each is the quotation's speaker, the likeliest first; together at most 1."""
         chances = self._models["speaker"].choice([c.features for c in candidates])
-        if candidates and max(chances) < ASKED_BELOW:
+        if unsure(chances):
             odds = self.encoder.odds(questions.of(quotation.spans, [c.mention for c in candidates]))
             chances = self._models["head"].choice(head_features(chances, odds))
         return sorted(zip(chances, candidates, strict=True), key=lambda pair: -pair[0])
@@ -86,6 +86,11 @@ class SpeakerRanker:
     def speech(self, features: Features) -> float:
         """The probability that quoted words with these features were said by somebody."""
         return self._models["speech"].probabilities([features])[0]
+
+
+def unsure(chances: Sequence[float]) -> bool:
+    """Whether the transformer is to be asked of candidates with these probabilities, by the linear model, to speak."""
+    return bool(chances) and max(chances) < _ASKED_BELOW and 1 - sum(chances) < _NOBODY_ASKED_BELOW
 
 
 def head_features(chances: Sequence[float], odds: Sequence[float]) -> list[Features]:

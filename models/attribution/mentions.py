@@ -16,7 +16,7 @@ from models.attribution.fitting import (
     sparse_left_out,
 )
 from quotes.candidates import Features
-from quotes.ranker import ASKED_BELOW, LinearModel, head_features
+from quotes.ranker import LinearModel, head_features, unsure
 from quotes.speech import speech_features
 
 SEED = 20261124
@@ -49,7 +49,7 @@ def fit(data: list[Example], odds_of: Callable[[int], list[float]], polnear_arti
     speakers = choices_left_out(learned, [groups[i] for i in marked], PENALTY_SPEAKER)
     linear = choices_out_of_fold(choices, groups, speakers)
 
-    asked = {i: head_features(c, odds_of(i)) for i, c in enumerate(linear) if c and max(c) < ASKED_BELOW}
+    asked = {i: head_features(c, odds_of(i)) for i, c in enumerate(linear) if unsure(c)}
     head = fit_choice([(asked[i], choices[i][1]) for i in marked if i in asked], PENALTY_HEAD)
     judge = LinearModel(head)
     chances = [judge.choice(asked[i]) if i in asked else chance for i, chance in enumerate(linear)]

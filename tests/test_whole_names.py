@@ -4,7 +4,7 @@ import pytest
 
 from quotes.document import Span
 from quotes.parsing import Entity, Parse, Sentence, Word
-from quotes.whole_names import whole_names
+from quotes.whole_names import commonest_classes, whole_names
 
 
 def people(text: str, **entities: str) -> list[str]:
@@ -69,6 +69,21 @@ def test_a_place_that_ends_in_a_surname_known_only_by_itself_is_a_person():
         ("Bay Orrin", "PERSON"),
         ("Orrin", "PERSON"),
     ]
+
+
+def test_a_name_has_the_class_that_it_mostly_has():
+    taken_for = [("Velmark", "LOC"), ("Velmark", "ORG"), ("Orrin", "PERSON"), ("Velmark", "LOC")]
+    assert commonest_classes(taken_for) == ["LOC", "LOC", "PERSON", "LOC"]
+
+
+def test_without_a_majority_every_class_stays():
+    assert commonest_classes([("Velmark", "LOC"), ("Velmark", "ORG")]) == ["LOC", "ORG"]
+
+
+def test_a_place_that_is_mostly_a_person_is_that_person():
+    text = "Vell left. Vell fell. In Vell"
+    parse = Parse((), tuple(Entity(Span(i, i + 4), kind) for i, kind in ((0, "PERSON"), (11, "PERSON"), (25, "LOC"))))
+    assert [entity.type for entity in whole_names(text, parse).entities] == ["PERSON"] * 3
 
 
 def test_nothing_is_lost_without_sentences():

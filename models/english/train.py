@@ -49,7 +49,7 @@ def train_tokenize(data: Path, work: Path, vectors: Path | None, resume: bool) -
         *("--txt_file", f"{train}.txt", "--label_file", f"{train}.toklabels", "--mwt_json_file", f"{train}-mwt.json"),
         *("--dev_txt_file", f"{dev}.txt", "--dev_label_file", f"{dev}.toklabels", "--dev_conll_gold", f"{dev}.conllu"),
         *("--conll_file", f"{dev}.pred.conllu", "--lang", "en", "--shorthand", "en_news", "--use_mwt"),
-        *("--batch_size", "32", "--max_seqlen", "300", "--hidden_dim", "64", "--emb_dim", "32"),
+        *("--batch_size", "32", "--max_seqlen", "300", "--hidden_dim", "64", "--emb_dim", "32", "--no-hierarchical"),
         *("--steps", "6000", "--eval_steps", "250", "--anneal_after", "1500", "--anneal", "0.9"),
         *("--save_dir", str(work / "tokenize"), "--save_name", "news.pt", "--seed", str(SEED), "--cpu"),
     ]

@@ -16,9 +16,9 @@ from quotes.parsing import Parse
 from quotes.people import HE, SHE, Cluster, People
 
 Features = dict[str, float]
-Chooser = Callable[[Sequence[Features], Sequence[Span], Sequence[Span]], Sequence[float]]
-"""From the features of each candidate, the words quoted, and the mention that keeps each candidate in view, to the probability
-that it is the one meant; together at most 1."""
+Chooser = Callable[[Sequence[Features], Span, Sequence[Span], Sequence[Span]], Sequence[float]]
+"""From the features of each candidate, the pronoun, the words quoted, and the mention that keeps each candidate in view, to the
+probability that it is the one meant; together at most 1."""
 
 # What makes a mention salient: swept, one at a time around these, on the speakers of 160 PolNeAR training articles, by the
 # pronouns that come out right (PREVIOUS_SPEAKER 0.75 to 2.5, PER_SENTENCE 0.6 to 1.3, KNOWN_GENDER 1.5 to 5, SUBJECT 1.2 to 2.5).
@@ -128,7 +128,9 @@ class InView:
         seen = self.in_sight(span, gender, speaker)
         if not seen:
             return []
-        chances = choose(self.features(span, gender, speaker, words, seen), words, [one.view.span for one in seen])
+        chances = choose(
+            self.features(span, gender, speaker, words, seen), span, words, [one.view.span for one in seen]
+        )
         meant = [Antecedent(one.cluster, chance) for one, chance in zip(seen, chances, strict=True)]
         return sorted(meant, key=lambda one: -one.probability)[:MOST_MEANT]
 

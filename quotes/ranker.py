@@ -23,9 +23,9 @@ from quotes.speaker_encoder import Questions, SpeakerEncoder
 FILE = "attribution.skops"
 # skops itself trusts scikit-learn's and numpy's own types; nothing else is needed, and nothing else is let in.
 TRUSTED: list[str] = []
-# The transformer is asked where the likeliest candidate, nobody, and the likeliest antecedent have less than these: see
-# models/attribution/README.md for what other bounds give and take.
-_ASKED_BELOW, _NOBODY_ASKED_BELOW, ANTECEDENT_ASKED_BELOW = 0.6, 0.8, 0.85
+# The transformer is asked where the likeliest candidate and nobody have less than these: see models/attribution/README.md for
+# what other bounds give and take.
+_ASKED_BELOW, _NOBODY_ASKED_BELOW = 0.6, 0.8
 LEAST = 1e-4  # probabilities are not taken for less
 
 
@@ -64,19 +64,24 @@ class SpeakerRanker:
         """The candidates with the probability that each is the quotation's speaker, the likeliest first; together at most 1."""
         chances = self._models["speaker"].choice([c.features for c in candidates])
         if unsure(chances):
-            odds = self.encoder.odds(questions.of(quotation.spans, [c.mention for c in candidates]))
+            odds = self.encoder.odds(questions.speaker(quotation.spans, [c.mention for c in candidates]))
             chances = self._models["head"].choice(head_features(chances, odds))
         return sorted(zip(chances, candidates, strict=True), key=lambda pair: -pair[0])
 
     def antecedents(
-        self, questions: Questions, candidates: Sequence[Features], words: Sequence[Span], mentions: Sequence[Span]
+        self,
+        questions: Questions,
+        candidates: Sequence[Features],
+        pronoun: Span,
+        words: Sequence[Span],
+        mentions: Sequence[Span],
     ) -> list[float]:
         """The probability of each candidate, kept in view by its mention, to be the one whom a pronoun means, that stands for who
         says the words; together at most 1."""
         chances = self._models["antecedent"].choice(candidates)
-        if max(chances) < ANTECEDENT_ASKED_BELOW:
-            odds = self.encoder.odds(questions.of(words, mentions))
-            chances = self._models["antecedent_head"].choice(antecedent_features(chances, odds))
+        if unsure(chances):
+            odds = self.encoder.odds(questions.antecedent(words, pronoun, mentions))
+            chances = self._models["antecedent_head"].choice(head_features(chances, odds))
         return chances
 
     def answer(self, features: Features) -> float:
@@ -89,7 +94,7 @@ class SpeakerRanker:
 
 
 def unsure(chances: Sequence[float]) -> bool:
-    """Whether the transformer is to be asked of candidates with these probabilities, by the linear model, to speak."""
+    """Whether the transformer is to be asked of candidates with these probabilities by the linear model."""
     return bool(chances) and max(chances) < _ASKED_BELOW and 1 - sum(chances) < _NOBODY_ASKED_BELOW
 
 
@@ -100,12 +105,6 @@ def head_features(chances: Sequence[float], odds: Sequence[float]) -> list[Featu
         {"linear": math.log(max(LEAST, chance)) - nobody, "encoder": odd, "either": 1.0}
         for chance, odd in zip(chances, odds, strict=True)
     ]
-
-
-def antecedent_features(chances: Sequence[float], odds: Sequence[float]) -> list[Features]:
-    """The same of those whom a pronoun may mean. Of them the transformer, which learned to point at the pronoun, can only say
-    who is likelier than another."""
-    return head_features(chances, [odd - max(odds) for odd in odds])
 
 
 def answer_features(

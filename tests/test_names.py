@@ -13,7 +13,7 @@ from quotes.person_names import clean_name, name_tokens, same_person
 from quotes.whole_names import whole_names
 
 
-def most_salient(rows, words, mentions):
+def most_salient(rows, pronoun, words, mentions):
     """The choice of an antecedent without a learned model."""
     return [0.8, *[0.0] * (len(rows) - 1)]
 

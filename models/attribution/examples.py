@@ -142,6 +142,8 @@ def _double(text: str, quotation: Quotation) -> bool:
     return text[: quotation.start].rstrip()[-1:] in '“"„'
 
 
-def most_salient(rows: Sequence[Features], words: Sequence[Span], mentions: Sequence[Span]) -> list[float]:
+def most_salient(
+    rows: Sequence[Features], pronoun: Span, words: Sequence[Span], mentions: Sequence[Span]
+) -> list[float]:
     """The choice of an antecedent before one is learned: the most salient person."""
     return [0.5, *[0.0] * (len(rows) - 1)]

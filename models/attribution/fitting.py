@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -65,9 +66,12 @@ Folds = Sequence[Pipeline]
 """Models that have each seen all groups but those of one fold; a group's fold is its number modulo `FOLDS`."""
 
 
-def left_out(groups: Sequence[int], fit: Callable[[list[int]], Pipeline]) -> Folds:
+Model = TypeVar("Model")
+
+
+def left_out(groups: Sequence[int], fit: Callable[[list[int]], Model], folds: int = FOLDS) -> list[Model]:
     """For each fold a model that has not seen it; `fit` makes one from the positions that it may see."""
-    return [fit([i for i, group in enumerate(groups) if group % FOLDS != fold]) for fold in range(FOLDS)]
+    return [fit([i for i, group in enumerate(groups) if group % folds != fold]) for fold in range(folds)]
 
 
 def choices_left_out(choices: Sequence[Choice], groups: Sequence[int], penalty: float) -> Folds:

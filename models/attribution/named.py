@@ -37,8 +37,9 @@ from quotes.names import Names
 from quotes.parsing import Parse
 from quotes.people import HE, SHE
 from quotes.pronouns import gender_of
-from quotes.ranker import ANTECEDENT_ASKED_BELOW, LinearModel, SpeakerRanker, antecedent_features
-from quotes.speaker_encoder import Questions, SpeakerEncoder
+from quotes.ranker import LinearModel, SpeakerRanker, head_features, unsure
+from quotes.speaker_encoder import Question, Questions, SpeakerEncoder
+from quotes.transformer import WordPieces
 
 # Swept by cross-validation over these articles: the penalty over 0.1, 0.3, 1, 3, the inverse strength of regularisation over
 # 0.03, 0.1, 0.3, 1.
@@ -86,23 +87,20 @@ def named_article(article: GoldArticle, parse: Parse, gold: list[Gold]) -> Named
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """An article with its gold names, what is a right mention in it, and models and an encoder that have not seen it."""
+class Pronoun:
+    """A pronoun that stands for the speaker of a quotation: those whom it may mean, and whom it does."""
 
-    article: NamedArticle
-    is_right_mention: Callable[[Quotation, Span], bool]
-    mentions: dict[str, Pipeline]
-    encoder: SpeakerEncoder
+    rows: list[Features]
+    right: list[bool]
+    question: Question
 
 
-def pronouns(reading: Reading) -> list[tuple[Choice, list[float]]]:
-    """The choices behind the pronouns that stand for an article's speakers, with the encoder's odds of each candidate.
-
-    What was said before is taken from gold.
-    """
-    article = reading.article
+def pronouns(
+    article: NamedArticle, is_right_mention: Callable[[Quotation, Span], bool], pieces: WordPieces
+) -> list[Pronoun]:
+    """The pronouns that stand for an article's speakers. What was said before is taken from gold."""
     quotations, _ = find_quotations(article.text)
-    questions = Questions(quotations, article.parse, reading.encoder.pieces)
+    questions = Questions(quotations, article.parse, pieces)
     candidates = Candidates(article.text, quotations, article.parse)
     names = Names(article.text, article.parse, quotations, most_salient)
     result = []
@@ -113,17 +111,28 @@ def pronouns(reading: Reading) -> list[tuple[Choice, list[float]]]:
             continue
         for candidate in candidates.of(quotation, None, None):
             word = candidate.mention.of(article.text).lower()
-            if word in HE | SHE and reading.is_right_mention(quotation, candidate.mention):
+            if word in HE | SHE and is_right_mention(quotation, candidate.mention):
                 gender = gender_of(word)
                 seen = names.in_view.in_sight(candidate.mention, gender, previous)
                 right = [is_right(one.cluster.name, gold) for one in seen]
                 if seen:
                     rows = names.in_view.features(candidate.mention, gender, previous, quotation.spans, seen)
-                    question = questions.of(quotation.spans, [one.view.span for one in seen])
-                    result.append(((rows, right), reading.encoder.odds(question)))
+                    views = [one.view.span for one in seen]
+                    question = questions.antecedent(quotation.spans, candidate.mention, views)
+                    result.append(Pronoun(rows, right, question))
                 break
         previous = next((c for c in names.clusters if is_right(c.name, gold)), previous)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An article with its gold names and its pronouns, and models and an encoder that have not seen it."""
+
+    article: NamedArticle
+    pronouns: list[Pronoun]
+    mentions: dict[str, Pipeline]
+    encoder: SpeakerEncoder
 
 
 class RecordingRanker(SpeakerRanker):
@@ -168,17 +177,16 @@ def answers(article: NamedArticle, ranker: RecordingRanker) -> list[Given]:
 
 def fit(readings: Sequence[Reading], settings: dict[str, float]) -> tuple[dict[str, Pipeline], dict[str, object]]:
     """The models `antecedent` and `answer`, and their cross-validated scores."""
-    of_article = [pronouns(one) for one in readings]
-    found = [choice for some in of_article for choice, _ in some]
-    odds = [some_odds for some in of_article for _, some_odds in some]
-    groups = [number for number, some in enumerate(of_article) for _ in some]
+    places_of = [(number, one) for number, reading in enumerate(readings) for one in reading.pronouns]
+    groups = [number for number, _ in places_of]
+    found = [(one.rows, one.right) for _, one in places_of]
     antecedent = fit_choice(found, PENALTY_ANTECEDENT)
     antecedents = choices_left_out(found, groups, PENALTY_ANTECEDENT)
     linear = choices_out_of_fold(found, groups, antecedents)
     asked = {
-        i: antecedent_features(chances, odds[i])
-        for i, chances in enumerate(linear)
-        if max(chances) < ANTECEDENT_ASKED_BELOW
+        i: head_features(chances, readings[number].encoder.odds(one.question))
+        for i, (chances, (number, one)) in enumerate(zip(linear, places_of, strict=True))
+        if unsure(chances)
     }
     head = fit_choice([(rows, found[i][1]) for i, rows in asked.items()], PENALTY_HEAD)
     judge = LinearModel(head)
